@@ -1,0 +1,44 @@
+# Each target works on a fresh clone with Python >= 3.10, pip and make; `.venv` is made on the way.
+PYTHON ?= python3
+BIN := .venv/bin
+SEEDS := 0 1 2 3 4
+
+.PHONY: train test docs lab bench notebooks clean
+
+train: .venv/.package            ## fetch FordA, train a Transformer on it, print its test accuracy
+	$(BIN)/tsformer-nb train
+
+test: .venv/.book                ## every notebook as a test, and what a cell cannot test
+	$(BIN)/python -m pytest
+
+docs: .venv/.book                ## the site, in both languages, in _docs/
+	$(BIN)/python -m tsformer_nb.book site
+
+lab: .venv/.book                 ## the book in JupyterLab
+	$(BIN)/jupyter lab nbs
+
+bench: .venv/.package            ## the measured results that README and home page show
+	for model in collapsed tsformer; do for seed in $(SEEDS); do \
+	    $(BIN)/tsformer-nb train --model $$model --seed $$seed --out runs/bench/$$model-$$seed || exit; \
+	done; done
+	$(BIN)/python -m tsformer_nb.training runs/bench nbs/results/forda.csv
+
+notebooks: .venv/.book           ## after an edit: export, run every notebook, save its outputs, clean, write the README
+	$(BIN)/nbdev_export
+	$(BIN)/python -m tsformer_nb.book run
+	$(BIN)/nbdev_clean
+	$(BIN)/python -m tsformer_nb.book readme
+
+clean:
+	rm -rf .venv _docs _proc build dist *.egg-info
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.package: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install -q -c constraints.txt -e .
+	touch $@
+
+.venv/.book: .venv/.package
+	$(BIN)/pip install -q -c constraints.txt -e '.[book,test]'
+	touch $@
