@@ -21,7 +21,7 @@ bench: .venv/.package            ## the measured results that README and home pa
 	for model in collapsed tsformer; do for seed in $(SEEDS); do \
 	    $(BIN)/tsformer-nb train --model $$model --seed $$seed --out runs/bench/$$model-$$seed || exit; \
 	done; done
-	$(BIN)/python -m tsformer_nb.training runs/bench nbs/results/forda.csv
+	$(BIN)/python -c "from tsformer_nb.training import collect_results; collect_results('runs/bench', 'nbs/results')"
 
 notebooks: .venv/.book           ## after an edit: export, run every notebook, save its outputs, clean, write the README
 	$(BIN)/nbdev_export

