@@ -12,7 +12,7 @@ test: .venv/.book                ## every notebook as a test, and what a cell ca
 	$(BIN)/python -m pytest
 
 docs: .venv/.book                ## the site, in both languages, in _docs/
-	$(BIN)/python -m tsformer_nb.book site
+	$(BIN)/python -c "from tsformer_nb.book import build_sites; build_sites()"
 
 lab: .venv/.book                 ## the book in JupyterLab
 	$(BIN)/jupyter lab nbs
@@ -25,9 +25,9 @@ bench: .venv/.package            ## the measured results that README and home pa
 
 notebooks: .venv/.book           ## after an edit: export, run every notebook, save its outputs, clean, write the README
 	$(BIN)/nbdev_export
-	$(BIN)/python -m tsformer_nb.book run
+	$(BIN)/python -c "from tsformer_nb.book import run_all; run_all()"
 	$(BIN)/nbdev_clean
-	$(BIN)/python -m tsformer_nb.book readme
+	$(BIN)/python -c "from tsformer_nb.book import write_readme; write_readme()"
 
 clean:
 	rm -rf .venv _docs _proc build dist *.egg-info

@@ -107,7 +107,7 @@ class Batches(keras.utils.PyDataset):
             x = x + self.noise * rng.standard_normal(x.shape, dtype=np.float32)
         return x, self.y[chosen]
 
-# %% ../nbs/03_training.ipynb #f44967ef
+# %% ../nbs/03_training.ipynb #b3cae93c
 def fit(
     model: keras.Model,  # gives class probabilities
     data: Dataset,  # only its training part is used
@@ -125,9 +125,10 @@ def fit(
     if log:
         callbacks.append(keras.callbacks.CSVLogger(str(log)))
     if progress:
+        from tqdm import tqdm
         from tqdm.keras import TqdmCallback
 
-        callbacks.append(TqdmCallback(verbose=0))
+        callbacks.append(TqdmCallback(verbose=0, tqdm_class=tqdm))  # plain text, in a terminal as in a notebook
     validation = (data.x_train[held_out], data.y_train[held_out]) if len(held_out) else None
     history = model.fit(batches, validation_data=validation, validation_batch_size=max(1, len(held_out)),
                         epochs=config.epochs, callbacks=callbacks, verbose=0)

