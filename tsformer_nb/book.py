@@ -131,15 +131,18 @@ def run_all() -> None:
         print(f"running {path.name}", flush=True)
         run_notebook(path)
 
-# %% ../nbs/book.ipynb #80e756b3
+# %% ../nbs/book.ipynb #80a30997
 def readme(
     notebook: dict,  # the home page
 ) -> tuple[str, dict[str, bytes]]:  # Markdown, and the pictures it shows: path from the root, PNG bytes
     "Turn the home page into a README."
-    parts, pictures = ["<!-- made from nbs/index.ipynb by `make notebooks`: edit that -->"], {}
+    parts, pictures, title = ["<!-- made from nbs/index.ipynb by `make notebooks`: edit that -->"], {}, None
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            parts.append(re.sub(r"\]\((?!https?:|#)([^)\s]+\.ipynb)", r"](nbs/\1", source(cell)))
+            first, _, rest = source(cell).partition("\n")
+            text = rest if first == title else source(cell)  # a title that is the same in both languages stands once
+            title = title or first
+            parts.append(re.sub(r"\]\((?!https?:|#)([^)\s]+\.ipynb)", r"](nbs/\1", text))
             continue
         alt = re.search(r'^#\| fig-alt: "(.*)"$', source(cell), re.M)
         for output in cell["outputs"]:
