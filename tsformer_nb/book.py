@@ -164,7 +164,7 @@ def write_readme() -> None:
         (ROOT / name).write_bytes(content)
     (ROOT / "README.md").write_text(text, encoding="utf-8")
 
-# %% ../nbs/book.ipynb #e29d4f91
+# %% ../nbs/book.ipynb #e82e8bf2
 def merge(
     base: dict,  # settings for both languages
     special: dict,  # settings of one language: these win
@@ -182,7 +182,7 @@ def build_site(
     "Build the site in one language, in _docs/<lang>."
     import yaml
 
-    stage, out = ROOT / "_proc" / lang, ROOT / "_docs" / lang
+    stage, out = ROOT / "build" / f"site-{lang}", ROOT / "_docs" / lang  # nbdev skips folders that begin with _ or .
     shutil.rmtree(stage, ignore_errors=True)
     shutil.rmtree(out, ignore_errors=True)
     (stage / "nbs").mkdir(parents=True)
