@@ -59,6 +59,14 @@ def test_the_model_predicts_the_same_in_a_fresh_process(trained):
     assert abs(loss - metrics["test_loss"]) < 1e-6  # what the training process measured
 
 
+def test_the_published_model_trains_too(tmp_path):
+    result = tsformer_nb("train", "--data", "sample", "--model", "published", "--epochs", 1, "--out", "run", cwd=tmp_path)
+    assert result.returncode == 0 and "93,130 parameters" in result.stdout, result.stderr
+    assert "minutes for each epoch" in result.stderr
+    again = tsformer_nb("evaluate", "run", cwd=tmp_path)
+    assert again.stdout.strip() in result.stdout
+
+
 def test_evaluate_repeats_what_train_said_and_writes_nothing(trained):
     folder, said = trained
     before = sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file())

@@ -107,7 +107,7 @@ class Batches(keras.utils.PyDataset):
             x = x + self.noise * rng.standard_normal(x.shape, dtype=np.float32)
         return x, self.y[chosen]
 
-# %% ../nbs/03_training.ipynb #b3cae93c
+# %% ../nbs/03_training.ipynb #54e31360
 def fit(
     model: keras.Model,  # gives class probabilities
     data: Dataset,  # only its training part is used
@@ -130,7 +130,8 @@ def fit(
 
         callbacks.append(TqdmCallback(verbose=0, tqdm_class=tqdm))  # plain text, in a terminal as in a notebook
     validation = (data.x_train[held_out], data.y_train[held_out]) if len(held_out) else None
-    history = model.fit(batches, validation_data=validation, validation_batch_size=max(1, len(held_out)),
+    parts = max(1, -(-len(held_out) // 256))  # equal parts compile once, and fit in memory with the published 500 × 500 scores
+    history = model.fit(batches, validation_data=validation, validation_batch_size=max(1, -(-len(held_out) // parts)),
                         epochs=config.epochs, callbacks=callbacks, verbose=0)
     return history.history
 
