@@ -342,15 +342,15 @@ def plot_spectrum(
 # %% ../nbs/00_data.ipynb #b8f0f4bd
 def split(
     y: np.ndarray,  # (n_series,) class indices
-    fraction: float = 0.2,  # share of each class that goes to validation
+    fraction: float = 0.2,  # share of each class that goes to validation; 0: all series are for training
     seed: int = 0,  # the same seed gives the same split
 ) -> tuple[np.ndarray, np.ndarray]:  # indices for training and for validation, disjoint, each in ascending order
     """Split stratified by class; each class keeps at least one series for training.
 
-    Raises `InputError` if `fraction` is not between 0 and 1.
+    Raises `InputError` if `fraction` is below 0, or 1 and above.
     """
-    if not 0 < fraction < 1:
-        raise InputError(f"The validation fraction must lie between 0 and 1, not {fraction}.")
+    if not 0 <= fraction < 1:
+        raise InputError(f"The validation fraction must be at least 0 and below 1, not {fraction}.")
     rng = np.random.default_rng(seed)
     held_out = []
     for index in np.unique(y):

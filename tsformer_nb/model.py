@@ -12,7 +12,7 @@ import keras
 from keras import layers, ops
 
 from .data import Dataset, InputError
-from .encoder import EncoderBlock, PatchEmbedding, Positions, published_block
+from .encoder import EncoderBlock, PatchEmbedding, Positions, SpectrumEmbedding, published_block
 
 # %% ../nbs/02_model.ipynb #a983bb5f
 def published_model(
@@ -46,7 +46,8 @@ class TSFormerConfig:
     kernel_size: int = 41  # steps that a filter hears; FordA's slowest strong tone has a period of about 25
     stride: int = 4  # steps from one filter response to the next
     patch_size: int = 4  # filter responses in a token
-    dropout: float = 0.1  # share of the pooled features dropped while training
+    windows: tuple[int, ...] = (125, 250)  # of the spectrum token, in steps; empty: no such token
+    dropout: float = 0.1  # share of each branch's output, and of the features to classify, dropped while training
     mean: float = 0.0  # of the training series: subtracted from the input
     std: float = 1.0  # of the training series: the input is divided by it
 
@@ -65,6 +66,8 @@ class TSFormerConfig:
         if self.n_tokens < 1:
             raise InputError(f"A patch of {self.patch_size} × {self.stride} steps is longer than the series "
                              f"({self.n_timesteps} steps): choose a smaller patch_size or stride.")
+        if self.windows and not 2 <= min(self.windows) <= max(self.windows) <= self.n_timesteps:
+            raise InputError(f"windows={self.windows}: each must have at least 2 steps, and no more than the series ({self.n_timesteps}).")
         if not self.std > 0:
             raise InputError("std must be above 0: a constant series tells nothing.")
 
@@ -84,6 +87,7 @@ class TSFormer(keras.Model):
                                     padding="same", activation="relu", name="listen")
         self.embed = PatchEmbedding(config.d_model, config.patch_size, name="embed")
         self.positions = Positions(name="positions")
+        self.spectrum = SpectrumEmbedding(config.d_model, config.windows, name="spectrum") if config.windows else None
         self.blocks = [self.make_block(f"block_{n}") for n in range(config.num_blocks)]
         self.norm = layers.LayerNormalization(epsilon=1e-6, name="norm")
         self.dropout = layers.Dropout(config.dropout)
@@ -91,16 +95,26 @@ class TSFormer(keras.Model):
         self(keras.Input((config.n_timesteps, config.n_channels)))  # makes the weights
 
     def make_block(self, name):  # a place to put another layer that maps (batch, tokens, d_model) to the same shape
-        return EncoderBlock(self.config.num_heads, self.config.ff_dim, name=name)
+        return EncoderBlock(self.config.num_heads, self.config.ff_dim, self.config.dropout, name=name)
+
+    def tokenize(self, x, training=None):  # (batch, n_timesteps, n_channels)
+        x = (x - self.config.mean) / self.config.std
+        tokens = self.positions(self.embed(self.listen(x)))  # (batch, n_tokens, d_model)
+        if self.spectrum:
+            first = self.dropout(self.spectrum(x, training=training), training=training)  # (batch, 1, d_model)
+            tokens = ops.concatenate([first, tokens], axis=1)                             # (batch, 1 + n_tokens, d_model)
+        return tokens
+
+    def pool(self, x):  # (batch, 1 + n_tokens, d_model) -> (batch, 2 * d_model)
+        if self.spectrum:
+            return ops.concatenate([x[:, 0], ops.mean(x[:, 1:], axis=1)], axis=1)
+        return ops.mean(x, axis=1)
 
     def call(self, x, training=None):  # (batch, n_timesteps, n_channels)
-        x = (x - self.config.mean) / self.config.std
-        x = self.listen(x)       # (batch, n_timesteps / stride, d_model / 2)
-        x = self.embed(x)        # (batch, n_tokens, d_model)
-        x = self.positions(x)    # (batch, n_tokens, d_model)
+        x = self.tokenize(x, training)  # (batch, 1 + n_tokens, d_model)
         for block in self.blocks:
             x = block(x, training=training)
-        x = ops.mean(self.norm(x), axis=1)  # (batch, d_model)
+        x = self.pool(self.norm(x))     # (batch, 2 * d_model)
         return self.classify(self.dropout(x, training=training))  # (batch, n_classes)
 
     def get_config(self):
@@ -108,7 +122,8 @@ class TSFormer(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        return cls(TSFormerConfig(**{key: value for key, value in config.items() if key != "name"}), name=config["name"])
+        name, sizes = config["name"], {key: value for key, value in config.items() if key != "name"}
+        return cls(TSFormerConfig(**{**sizes, "windows": tuple(sizes["windows"])}), name=name)
 
 # %% ../nbs/02_model.ipynb #fbf0baf7
 def config_for(
@@ -118,7 +133,9 @@ def config_for(
     "The configuration for a data set: stride, patch and filters follow from its length, scaling from its training series."
     steps = data.n_timesteps
     stride = min(4, max(1, steps // 120))
+    window = min(256, steps // 2)  # longer ones would cost more parameters than the blocks
     sizes = dict(n_timesteps=steps, n_classes=data.n_classes, n_channels=data.x_train.shape[2],
                  stride=stride, patch_size=max(1, steps // (31 * stride)), kernel_size=max(1, min(41, steps // 4)),
+                 windows=(window // 2, window) if window >= 4 else (),
                  mean=float(data.x_train.mean()), std=float(data.x_train.std()))
     return TSFormerConfig(**{**sizes, **changes})
