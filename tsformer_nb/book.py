@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LANGUAGES', 'ROOT', 'read_notebook', 'source', 'language', 'facts', 'twin_faults', 'notebooks', 'one_language',
-           'run_notebook', 'run_all', 'readme', 'write_readme', 'merge', 'build_site', 'build_sites']
+           'run_notebook', 'one_stream', 'run_all', 'readme', 'write_readme', 'merge', 'build_site', 'build_sites']
 
 # %% ../nbs/book.ipynb #75ac79c0
 import base64
@@ -112,16 +112,39 @@ def one_language(
 def run_notebook(
     path: str | Path,  # an .ipynb file: its outputs are replaced
 ) -> None:
-    "Run a notebook in a fresh kernel and save its outputs; an error is raised and nothing is saved."
+    """Run a notebook in a fresh kernel and save its outputs; an error is raised and nothing is saved.
+
+    Cells marked `#| slow` are left as they are: what they store is dated, and is made anew only on request.
+    """
     import nbformat
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
+    slow = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.startswith("#| slow")]
+    sources = [cell.source for cell in slow]
+    for cell in slow:
+        cell.source = ""
     NotebookClient(notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(Path(path).parent)}}).execute()
+    for cell, text in zip(slow, sources):
+        cell.source = text
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = one_stream(cell.outputs)
     nbformat.write(notebook, path)
+
+def one_stream(
+    outputs: list[dict],  # of a cell
+) -> list[dict]:  # without warnings, and printed text in one piece
+    "Drop what went to standard error, and join printed pieces: where they are cut apart is chance."
+    joined = []
+    for output in outputs:
+        if output.get("name") == "stderr":
+            continue
+        if joined and output.get("name") == joined[-1].get("name") == "stdout":
+            joined[-1]["text"] += output["text"]
+        else:
+            joined.append(output)
+    return joined
 
 # %% ../nbs/book.ipynb #0212371c
 def run_all() -> None:
