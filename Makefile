@@ -1,9 +1,8 @@
 # Each target works on a fresh clone with Python >= 3.10, pip and make; `.venv` is made on the way.
 PYTHON ?= python3
 BIN := .venv/bin
-SEEDS := 0 1 2 3 4
 
-.PHONY: train test docs lab bench notebooks clean
+.PHONY: train test docs lab bench search notebooks clean
 
 train: .venv/.package            ## fetch FordA, train a Transformer on it, print its test accuracy
 	$(BIN)/tsformer-nb train
@@ -17,11 +16,13 @@ docs: .venv/.book                ## the site, in both languages, in _docs/
 lab: .venv/.book                 ## the book in JupyterLab
 	$(BIN)/jupyter lab nbs
 
-bench: .venv/.package            ## the measured results that README and home page show
-	for model in collapsed tsformer; do for seed in $(SEEDS); do \
-	    $(BIN)/tsformer-nb train --model $$model --seed $$seed --out runs/bench/$$model-$$seed || exit; \
-	done; done
-	$(BIN)/python -c "from tsformer_nb.training import collect_results; collect_results('runs/bench', 'nbs/results')"
+bench: .venv/.bench              ## measure ours and the peers anew (an hour and more), then the pages that show the figures
+	rm -f nbs/results/results.csv nbs/results/curves.csv nbs/results/race.csv
+	cd nbs && ../$(BIN)/python -c "from tsformer_nb.results import bench, race; bench(); race()"
+	$(MAKE) notebooks
+
+search: .venv/.bench             ## go on with the search for a better TSFormer
+	cd nbs && ../$(BIN)/python -c "from tsformer_nb.results import search; search(20)"
 
 notebooks: .venv/.book           ## after an edit: export, run every notebook, save its outputs, clean, write the README
 	$(BIN)/nbdev_export
@@ -41,4 +42,8 @@ clean:
 
 .venv/.book: .venv/.package
 	$(BIN)/pip install -q -c constraints.txt -e '.[book,test]'
+	touch $@
+
+.venv/.bench: .venv/.book
+	$(BIN)/pip install -q -c constraints.txt -e '.[book,test,bench]'
 	touch $@

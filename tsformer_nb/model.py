@@ -47,7 +47,7 @@ class TSFormerConfig:
     stride: int = 4  # steps from one filter response to the next
     patch_size: int = 4  # filter responses in a token
     windows: tuple[int, ...] = (125, 250)  # of the spectrum token, in steps; empty: no such token
-    dropout: float = 0.1  # share of each branch's output, and of the features to classify, dropped while training
+    dropout: float = 0.1  # share of each branch's channels, and of the features to classify, dropped while training
     mean: float = 0.0  # of the training series: subtracted from the input
     std: float = 1.0  # of the training series: the input is divided by it
 

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['CHOICES', 'DEFAULT', 'PEERS', 'OURS', 'PostNormBlock', 'sinusoids', 'candidate', 'validate', 'search',
-           'one_change_each', 'read_rows', 'write_rows', 'scratch_fcn', 'FCN', 'make_peer', 'measure', 'bench']
+           'one_change_each', 'versions', 'read_rows', 'write_rows', 'scratch_fcn', 'FCN', 'make_peer', 'measure',
+           'bench']
 
-# %% ../nbs/05_results.ipynb #d8e4066b
+# %% ../nbs/05_results.ipynb #a8aa0859
 import csv
 import datetime
 import io
@@ -24,7 +25,7 @@ from .encoder import EncoderBlock
 from .model import TSFormer, config_for
 from .training import RECIPES, TrainingConfig, evaluate, fit, make_model, predict
 
-# %% ../nbs/05_results.ipynb #6a62614c
+# %% ../nbs/05_results.ipynb #36a7098c
 CHOICES = {
     "flip": [False, True],
     "windows": ["125+250", "none", "62+125", "250"],   # of the spectrum token
@@ -43,7 +44,7 @@ CHOICES = {
 }
 DEFAULT = {name: values[0] for name, values in CHOICES.items()}
 
-# %% ../nbs/05_results.ipynb #679863f0
+# %% ../nbs/05_results.ipynb #7f580773
 class PostNormBlock(EncoderBlock):
     "The order of the first Transformer (Vaswani et al., 2017)."
 
@@ -61,7 +62,7 @@ def sinusoids(
     angle = np.arange(n_tokens)[:, None] / 10_000 ** (np.arange(0, d_model, 2) / d_model)  # (n_tokens, d_model / 2)
     return np.concatenate([np.sin(angle), np.cos(angle)], axis=1).astype("float32")
 
-# %% ../nbs/05_results.ipynb #bc4ce335
+# %% ../nbs/05_results.ipynb #ebad86ab
 def candidate(
     choice: dict,  # a value for each factor of `CHOICES`
     data: Dataset,  # decides the remaining sizes
@@ -87,7 +88,7 @@ def candidate(
         model.positions.trainable = False
     return model
 
-# %% ../nbs/05_results.ipynb #5ab41151
+# %% ../nbs/05_results.ipynb #ef72fc12
 def validate(
     choice: dict,  # a value for each factor of `CHOICES`
     data: Dataset,  # only its training part is used
@@ -108,7 +109,7 @@ def validate(
             "loss": float(-np.log(np.maximum(chances[np.arange(len(truth)), truth], 1e-7)).mean()),
             "seconds": round(seconds, 1), "parameters": model.count_params()}
 
-# %% ../nbs/05_results.ipynb #432c17ee
+# %% ../nbs/05_results.ipynb #c440a893
 def search(
     n_trials: int,  # candidates to try
     record: str | Path = "results/search.csv",  # a row for each candidate; beside it lies Optuna's own journal
@@ -130,13 +131,13 @@ def search(
                    callbacks=[lambda study, _: write_rows(record, [_trial_row(trial) for trial in study.trials if trial.datetime_complete])])
     return study
 
-# %% ../nbs/05_results.ipynb #5ce899e9
+# %% ../nbs/05_results.ipynb #d9661e1b
 def one_change_each() -> list[dict]:  # the default first
     "The default, and every choice that differs from it in one factor, the likelier changes first."
     changes = [(name, values[depth]) for depth in (1, 2, 3) for name, values in CHOICES.items() if depth < len(values)]
     return [DEFAULT, *({**DEFAULT, name: value} for name, value in changes)]
 
-# %% ../nbs/05_results.ipynb #dabefe59
+# %% ../nbs/05_results.ipynb #3f3e15a1
 def _judge(trial, data: Dataset, folds) -> float:
     "Mean validation accuracy of the candidate that a trial describes."
     import optuna
@@ -161,10 +162,10 @@ def _trial_row(trial) -> dict:
             "accuracies": " ".join(f"{accuracy:.4f}" for accuracy in accuracies),
             "loss": round(trial.user_attrs.get("loss", float("nan")), 4), "seconds": round(trial.user_attrs.get("seconds", float("nan")), 1),
             "parameters": int(trial.user_attrs.get("parameters", 0)), **trial.params,
-            "date": trial.datetime_complete.date().isoformat(), **_versions("optuna")}
+            "date": trial.datetime_complete.date().isoformat(), **versions("optuna")}
 
-# %% ../nbs/05_results.ipynb #f75615b8
-def _versions(*names: str) -> dict[str, str]:
+# %% ../nbs/05_results.ipynb #118542fd
+def versions(*names: str) -> dict[str, str]:
     "Versions of what decides a result; empty where a package is not installed."
     found = {}
     for name in ("tensorflow", *names):
@@ -191,7 +192,7 @@ def write_rows(path: str | Path, rows: list[dict]) -> None:
     writer.writeheader(), writer.writerows(rows)
     write_whole(Path(path), text.getvalue().encode())
 
-# %% ../nbs/05_results.ipynb #c9fd78e7
+# %% ../nbs/05_results.ipynb #a5821376
 def scratch_fcn(
     n_timesteps: int = 500,  # steps in a series
     n_classes: int = 2,  # classes to tell apart
@@ -204,7 +205,7 @@ def scratch_fcn(
     x = layers.GlobalAveragePooling1D()(x)                 # (batch, 64)
     return keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(x))
 
-# %% ../nbs/05_results.ipynb #f5e64bbf
+# %% ../nbs/05_results.ipynb #bde12af3
 class FCN:
     "The network above, trained with Adam for 60 epochs in batches of 32."
 
@@ -239,7 +240,7 @@ def make_peer(
 PEERS = ("MiniRocket", "MultiRocket-Hydra", "QUANT", "FCN")
 OURS = {"tsformer-all": ("tsformer", 0.0), "tsformer": ("tsformer", 0.2), "collapsed": ("collapsed", 0.2)}  # model, share for validation
 
-# %% ../nbs/05_results.ipynb #ba6761e8
+# %% ../nbs/05_results.ipynb #c0626c17
 def measure(
     name: str,  # of `OURS` or `PEERS`
     data: Dataset,  # trained on its training part; its test part is predicted once
@@ -251,9 +252,9 @@ def measure(
     else:
         row, history = _measure_peer(name, data, seed), {}
     return {"data": data.name, "model": name, "seed": seed, **row,
-            "date": datetime.date.today().isoformat(), **_versions("aeon")}, history
+            "date": datetime.date.today().isoformat(), **versions("aeon")}, history
 
-# %% ../nbs/05_results.ipynb #8a2eb02e
+# %% ../nbs/05_results.ipynb #1b9efe31
 def _measure_ours(kind: str, validation: float, data: Dataset, seed: int) -> tuple[dict, dict]:
     "Train one of our own models with its own recipe."
     keras.backend.clear_session()
@@ -291,7 +292,7 @@ def _timed(action) -> tuple:
     started = time.perf_counter()
     return action(), round(time.perf_counter() - started, 2)
 
-# %% ../nbs/05_results.ipynb #ebebdce4
+# %% ../nbs/05_results.ipynb #562827a5
 def bench(
     out: str | Path = "results/results.csv",  # gets a row for each entrant and seed; rows that are there are not measured again
     curves: str | Path | None = "results/curves.csv",  # gets a row for each epoch of our trainings with validation; None: not kept

@@ -34,7 +34,7 @@ class TrainingConfig:
     learning_rate: float = 1e-3  # highest value
     warmup: float | None = 0.1  # share of all steps in which the rate rises, before a cosine takes it to 0; None: constant
     weight_decay: float = 1e-2  # AdamW: pulls weights towards 0; at 0 it is plain Adam
-    shift: float = 0.04  # each series is rolled by up to this share of its length: when a recording began means nothing
+    shift: float = 0.04  # each series starts up to this share of its length earlier or later: when a recording began means nothing
     dither: float = 0.01  # new noise in each step, in standard deviations of the data: rounding must not be a clue
     flip: bool = False  # half of the series change sign; sensible only where up and down mean the same
     patience: int | None = None  # stop after so many epochs without a better validation loss, and take the best weights
@@ -80,7 +80,7 @@ class Batches(keras.utils.PyDataset):
         self.x, self.y, self.config = x, y, config
         self.size = min(config.batch_size, len(x))
         self.noise = config.dither * float(x.std())
-        self.reach = round(config.shift * x.shape[1])  # longest roll, in steps
+        self.reach = round(config.shift * x.shape[1])  # longest shift, in steps
         self.passes = -(-config.min_steps // (len(x) // self.size))  # over the series in an epoch
         self.epoch = 0
         self.start_epoch()
@@ -101,8 +101,9 @@ class Batches(keras.utils.PyDataset):
         x = self.x[chosen]  # (size, n_timesteps, n_channels)
         rng = np.random.default_rng([self.config.seed, self.epoch, index])
         if self.reach:
-            shifts = rng.integers(-self.reach, self.reach + 1, (len(x), 1))
-            x = x[np.arange(len(x))[:, None], (np.arange(x.shape[1]) + shifts) % x.shape[1]]
+            last = x.shape[1] - 1
+            steps = np.abs(np.arange(last + 1) + rng.integers(-self.reach, self.reach + 1, (len(x), 1)))
+            x = x[np.arange(len(x))[:, None], np.where(steps > last, 2 * last - steps, steps)]  # mirrored at both ends
         if self.config.flip:
             x = x * rng.choice(np.float32([-1, 1]), (len(x), 1, 1))
         if self.noise:
