@@ -101,7 +101,7 @@ class TSFormer(keras.Model):
         x = (x - self.config.mean) / self.config.std
         tokens = self.positions(self.embed(self.listen(x)))  # (batch, n_tokens, d_model)
         if self.spectrum:
-            first = self.dropout(self.spectrum(x, training=training), training=training)  # (batch, 1, d_model)
+            first = self.dropout(self.spectrum(x), training=training)  # (batch, 1, d_model)
             tokens = ops.concatenate([first, tokens], axis=1)                             # (batch, 1 + n_tokens, d_model)
         return tokens
 
