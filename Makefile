@@ -17,8 +17,8 @@ lab: .venv/.book                 ## the book in JupyterLab
 	$(BIN)/jupyter lab nbs
 
 bench: .venv/.bench              ## measure ours and the peers anew (an hour and more), then the pages that show the figures
-	rm -f nbs/results/results.csv nbs/results/curves.csv nbs/results/race.csv
-	cd nbs && ../$(BIN)/python -c "from tsformer_nb.results import bench, race; bench(); race()"
+	rm -f nbs/results/results.csv nbs/results/curves.csv
+	cd nbs && ../$(BIN)/python -c "from tsformer_nb.results import bench; bench()"
 	$(MAKE) notebooks
 
 search: .venv/.bench             ## go on with the search for a better TSFormer
