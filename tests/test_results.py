@@ -1,11 +1,10 @@
 "Numbers in prose and README are those of the stored results."
 import re
 
-import numpy as np
 import pytest
 
 from conftest import ROOT
-from tsformer_nb.book import notebooks, read_notebook, source
+from tsformer_nb.book import read_notebook, source
 from tsformer_nb.results import DEFAULT, read_rows, results_table, summary
 from tsformer_nb.training import TrainingConfig
 from tsformer_nb.data import load_dataset
@@ -57,4 +56,4 @@ def test_the_defaults_are_those_that_the_search_calls_default():
 def test_the_headline_holds():
     "What the home page claims of its best model."
     ours = next(entrant for entrant in summary(read_rows(RESULTS / "results.csv")) if entrant["model"] == "tsformer-all")
-    assert ours["seeds"] == 5 and int(ours["parameters"]) < 100_000 and np.isfinite(ours["test_accuracy"][1])
+    assert ours["seeds"] == 5 and int(ours["parameters"]) < 100_000 and ours["test_accuracy_dithered"][0] >= .955

@@ -132,6 +132,7 @@ def run_notebook(
             cell.outputs = one_stream(cell.outputs)
     nbformat.write(notebook, path)
 
+
 def one_stream(
     outputs: list[dict],  # of a cell
 ) -> list[dict]:  # without warnings, and printed text in one piece

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CHOICES', 'DEFAULT', 'PEERS', 'OURS', 'TITLES', 'PostNormBlock', 'sinusoids', 'candidate', 'validate', 'search',
-           'one_change_each', 'versions', 'read_rows', 'write_rows', 'scratch_fcn', 'FCN', 'make_peer', 'measure',
-           'bench', 'summary', 'spread', 'results_table']
+           'one_change_each', 'read_rows', 'write_rows', 'scratch_fcn', 'FCN', 'make_peer', 'measure', 'bench',
+           'summary', 'spread', 'results_table']
 
 # %% ../nbs/05_results.ipynb #results005
 import csv
@@ -13,17 +13,16 @@ import datetime
 import io
 import time
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from .data import Dataset, InputError, dither, load_dataset, split, write_whole
+from .data import Dataset, dither, load_dataset, split, write_whole
 from .encoder import EncoderBlock
 from .model import TSFormer, config_for
-from .training import RECIPES, TrainingConfig, evaluate, fit, make_model, predict
+from .training import RECIPES, TrainingConfig, accuracy_of, evaluate, fit, make_model, predict, score, versions
 
 # %% ../nbs/05_results.ipynb #results011
 CHOICES = {
@@ -99,16 +98,14 @@ def validate(
     keras.utils.set_random_seed(fold)
     model = candidate(choice, data)
     recipe = TrainingConfig(seed=fold, **{name: choice[name] for name in ("shift", "flip", "learning_rate", "weight_decay", "epochs")})
-    started = time.perf_counter()
-    fit(model, data, recipe, progress=False)
-    seconds = time.perf_counter() - started
+    _, seconds = _timed(lambda: fit(model, data, recipe, progress=False))
     held_out = split(data.y_train, recipe.validation, fold)[1]
     series, truth = data.x_train[held_out], data.y_train[held_out]
     raw = predict(model, series)                                                # (n_held_out, n_classes)
     hidden = predict(model, dither(series, 0.01 * float(data.x_train.std())))  # (n_held_out, n_classes)
-    return {"accuracy": float((hidden.argmax(axis=1) == truth).mean()), "accuracy_raw": float((raw.argmax(axis=1) == truth).mean()),
-            "loss": float(-np.log(np.maximum(hidden[np.arange(len(truth)), truth], 1e-7)).mean()),
-            "seconds": round(seconds, 1), "parameters": model.count_params()}
+    accuracy, loss = score(hidden, truth)
+    return {"accuracy": accuracy, "accuracy_raw": score(raw, truth)[0], "loss": loss,
+            "seconds": seconds, "parameters": model.count_params()}
 
 # %% ../nbs/05_results.ipynb #results023
 def search(
@@ -164,20 +161,9 @@ def _trial_row(trial) -> dict:
             "accuracy_raw": round(trial.user_attrs.get("accuracy_raw", float("nan")), 5),
             "loss": round(trial.user_attrs.get("loss", float("nan")), 4), "seconds": round(trial.user_attrs.get("seconds", float("nan")), 1),
             "parameters": int(trial.user_attrs.get("parameters", 0)), **trial.params,
-            "date": trial.datetime_complete.date().isoformat(), **versions("optuna")}
+            "date": trial.datetime_complete.date().isoformat(), **versions("tensorflow", "optuna")}
 
 # %% ../nbs/05_results.ipynb #results026
-def versions(*names: str) -> dict[str, str]:
-    "Versions of what decides a result; empty where a package is not installed."
-    found = {}
-    for name in ("tensorflow", *names):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = ""
-    return found
-
-
 def read_rows(path: str | Path) -> list[dict]:
     "The rows of a CSV file as dictionaries of text; none if the file is not there."
     path = Path(path)
@@ -193,6 +179,11 @@ def write_rows(path: str | Path, rows: list[dict]) -> None:
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader(), writer.writerows(rows)
     write_whole(Path(path), text.getvalue().encode())
+
+def _timed(action) -> tuple:
+    "What an action gives, and the seconds it took."
+    started = time.perf_counter()
+    return action(), round(time.perf_counter() - started, 2)
 
 # %% ../nbs/05_results.ipynb #results039
 def scratch_fcn(
@@ -217,7 +208,7 @@ class FCN:
     def fit(self, x, y):  # (n_series, 1, n_timesteps), (n_series,)
         keras.utils.set_random_seed(self.seed)
         self.model = scratch_fcn(x.shape[2], int(y.max()) + 1)
-        self.model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)  # XLA on a CPU is slower at convolutions
+        self.model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)  # what Keras chooses on a CPU
         self.model.fit(x.swapaxes(1, 2), y, batch_size=32, epochs=60, verbose=0)
         return self
 
@@ -254,7 +245,7 @@ def measure(
     else:
         row, history = _measure_peer(name, data, seed), {}
     return {"data": data.name, "model": name, "seed": seed, **row,
-            "date": datetime.date.today().isoformat(), **versions("aeon")}, history
+            "date": datetime.date.today().isoformat(), **versions("tensorflow", "aeon")}, history
 
 # %% ../nbs/05_results.ipynb #results047
 def _measure_ours(kind: str, validation: float, data: Dataset, seed: int) -> tuple[dict, dict]:
@@ -265,11 +256,10 @@ def _measure_ours(kind: str, validation: float, data: Dataset, seed: int) -> tup
     history, train_seconds = _timed(lambda: fit(model, data, recipe, progress=False))
     probabilities, predict_seconds = _timed(lambda: predict(model, data.x_test))
     held_out = split(data.y_train, validation, seed)[1]
-    hit = (predict(model, data.x_train[held_out]).argmax(axis=1) == data.y_train[held_out]).mean() if len(held_out) else ""
-    scores = evaluate(model, data, probabilities)
+    scores = {"val_accuracy": accuracy_of(model, data.x_train[held_out], data.y_train[held_out]), **evaluate(model, data, probabilities)}
     return {"parameters": model.count_params(), "epochs": len(history["loss"]), "train_seconds": train_seconds,
-            "predict_seconds": predict_seconds, "val_accuracy": hit and round(float(hit), 5),
-            "test_accuracy": round(scores["test_accuracy"], 5), "test_accuracy_dithered": round(scores["test_accuracy_dithered"], 5)}, history
+            "predict_seconds": predict_seconds, **{name: "" if scores[name] is None else round(scores[name], 5)
+                                                   for name in ("val_accuracy", "test_accuracy", "test_accuracy_dithered")}}, history
 
 
 def _measure_peer(name: str, data: Dataset, seed: int) -> dict:
@@ -288,12 +278,6 @@ def _measure_peer(name: str, data: Dataset, seed: int) -> dict:
     return {"parameters": parameters, "epochs": 60 if name == "FCN" else "", "train_seconds": train_seconds,
             "predict_seconds": predict_seconds, "val_accuracy": "", **scores}
 
-
-def _timed(action) -> tuple:
-    "What an action gives, and the seconds it took."
-    started = time.perf_counter()
-    return action(), round(time.perf_counter() - started, 2)
-
 # %% ../nbs/05_results.ipynb #results048
 def bench(
     out: str | Path = "results/results.csv",  # gets a row for each entrant and seed; rows that are there are not measured again
@@ -305,8 +289,8 @@ def bench(
     "Measure entrants one after the other on this machine; a bench that was interrupted goes on where it stopped."
     from tqdm import tqdm
 
-    done = lambda: {(row["data"], row["model"], row["seed"]) for row in read_rows(out)}
-    todo = [(set_, seed, name) for set_ in where for seed in seeds for name in entrants if (set_, name, str(seed)) not in done()]
+    done = {(row["data"], row["model"], row["seed"]) for row in read_rows(out)}
+    todo = [(set_, seed, name) for set_ in where for seed in seeds for name in entrants if (set_, name, str(seed)) not in done]
     for set_, seed, name in (bar := tqdm(todo)):
         bar.set_description(f"{set_} {name} {seed}")
         row, history = measure(name, load_dataset(set_), seed)
@@ -357,5 +341,5 @@ def results_table(
         parameters = f"{int(found['parameters']):,}" if found["parameters"] else "–"
         lines.append(f"| {found['title']} | {parameters} | {spread(found['test_accuracy'])} | {spread(found['test_accuracy_dithered'])} "
                      f"| {spread(found['train_seconds'], 0)} | {spread(found['predict_seconds'], 1)} | {found['seeds']} |")
-    versions = ", ".join(f"{name} {rows[0][key]}" for name, key in (("TensorFlow", "tensorflow"), ("aeon", "aeon")))
-    return "\n".join(lines) + f"\n\n{rows[0]['data']}, mean ± sd over the seeds, 2 CPU cores, {versions}, {rows[0]['date']}; regenerated by `make bench`."
+    tools = ", ".join(f"{name} {rows[0][key]}" for name, key in (("TensorFlow", "tensorflow"), ("aeon", "aeon")))
+    return "\n".join(lines) + f"\n\n{rows[0]['data']}, mean ± sd over the seeds, 2 CPU cores, {tools}, {rows[0]['date']}; regenerated by `make bench`."

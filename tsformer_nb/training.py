@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED', 'RECIPES', 'MODELS', 'TrainingConfig', 'compile_model', 'Batches', 'fit', 'make_model', 'published_log',
-           'plot_curves', 'predict', 'evaluate', 'confusion_matrix', 'plot_confusion', 'default_folder', 'train_run',
-           'save_model', 'load_run']
+           'plot_curves', 'predict', 'score', 'evaluate', 'confusion_matrix', 'plot_confusion', 'versions',
+           'default_folder', 'train_run', 'accuracy_of', 'save_model', 'load_run']
 
 # %% ../nbs/03_training.ipynb #ec8b931f
 import csv
@@ -194,6 +194,15 @@ def predict(
     return np.concatenate([keras.ops.convert_to_numpy(model(batch, training=False)) for batch in batches])
 
 
+def score(
+    probabilities: np.ndarray,  # (n_series, n_classes)
+    truth: np.ndarray,  # (n_series,) class indices
+) -> tuple[float, float]:  # accuracy, mean cross-entropy
+    "How good predictions are."
+    of_truth = probabilities[np.arange(len(truth)), truth]
+    return float((probabilities.argmax(axis=1) == truth).mean()), float(-np.log(np.maximum(of_truth, 1e-7)).mean())
+
+
 def evaluate(
     model: keras.Model,  # gives class probabilities
     data: Dataset,  # its test part is used
@@ -202,10 +211,8 @@ def evaluate(
     "Accuracy and loss on the test series, and accuracy again when they are dithered."
     probabilities = predict(model, data.x_test) if probabilities is None else probabilities
     hidden = predict(model, dither(data.x_test, sigma=0.01 * float(data.x_train.std())))
-    of_truth = probabilities[np.arange(len(data.y_test)), data.y_test]
-    return {"test_accuracy": float((probabilities.argmax(axis=1) == data.y_test).mean()),
-            "test_loss": float(-np.log(np.maximum(of_truth, 1e-7)).mean()),
-            "test_accuracy_dithered": float((hidden.argmax(axis=1) == data.y_test).mean())}
+    accuracy, loss = score(probabilities, data.y_test)
+    return {"test_accuracy": accuracy, "test_loss": loss, "test_accuracy_dithered": score(hidden, data.y_test)[0]}
 
 # %% ../nbs/03_training.ipynb #013414b6
 def confusion_matrix(
@@ -249,10 +256,17 @@ def _png(figure) -> bytes:
     return buffer.getvalue()
 
 
-def _versions() -> dict[str, str]:
+def versions(
+    *names: str,  # of packages
+) -> dict[str, str]:  # empty text where a package is not installed
     "Versions of what decides a result."
-    return {"python": platform.python_version(),
-            **{name: metadata.version(name) for name in ("tsformer_nb", "tensorflow", "keras", "numpy")}}
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = ""
+    return found
 
 # %% ../nbs/03_training.ipynb #2edf8b3f
 def default_folder(
@@ -283,13 +297,13 @@ def train_run(
     history = fit(model, data, config, log=out / "history.csv", progress=progress)
     seconds = time.perf_counter() - started
     parts = zip(("train_accuracy", "val_accuracy"), split(data.y_train, config.validation, config.seed))
-    accuracies = {name: _accuracy(model, data.x_train[part], data.y_train[part]) for name, part in parts}
+    accuracies = {name: accuracy_of(model, data.x_train[part], data.y_train[part]) for name, part in parts}
     probabilities = predict(model, data.x_test)
     metrics = {
         "data": data.name, "source": data.source, "model": kind, "seed": config.seed, "parameters": model.count_params(),
         "epochs": len(history["loss"]), "train_seconds": round(seconds, 1), **accuracies, **evaluate(model, data, probabilities),
         "classes": data.classes, "n_timesteps": data.n_timesteps, "training": asdict(config),
-        "date": datetime.date.today().isoformat(), "versions": _versions()}
+        "date": datetime.date.today().isoformat(), "versions": {"python": platform.python_version(), **versions("tsformer_nb", "tensorflow", "keras", "numpy")}}
     matrix = confusion_matrix(data.y_test, probabilities.argmax(axis=1), data.n_classes)
     save_model(model, out / "model.keras")
     write_whole(out / "curves.png", _png(plot_curves(history, published_log() if data.name == "FordA" else None, label=kind)))
@@ -298,9 +312,13 @@ def train_run(
     return metrics
 
 # %% ../nbs/03_training.ipynb #c94c3a26
-def _accuracy(model: keras.Model, x: np.ndarray, y: np.ndarray) -> float | None:
+def accuracy_of(
+    model: keras.Model,  # gives class probabilities
+    x: np.ndarray,  # (n_series, n_timesteps, n_channels)
+    y: np.ndarray,  # (n_series,) class indices
+) -> float | None:
     "Share of series classified right; None if there are none."
-    return float((predict(model, x).argmax(axis=1) == y).mean()) if len(x) else None
+    return score(predict(model, x), y)[0] if len(x) else None
 
 
 def save_model(
