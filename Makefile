@@ -18,7 +18,7 @@ lab: .venv/.book                 ## the book in JupyterLab
 
 bench: .venv/.bench              ## measure ours and the peers anew (an hour and more), then the pages that show the figures
 	rm -f nbs/results/results.csv nbs/results/curves.csv
-	cd nbs && ../$(BIN)/python -c "from tsformer_nb.results import bench; bench()"
+	cd nbs && ../$(BIN)/python -c "from tsformer_nb.results import bench, race; bench(); race()"
 	$(MAKE) notebooks
 
 search: .venv/.bench             ## go on with the search for a better TSFormer

@@ -26,7 +26,7 @@ def forda_cells(name):
 
 def test_the_book_has_its_chapters():
     assert {"index.ipynb", "00_data.ipynb", "01_encoder.ipynb", "02_model.ipynb", "03_training.ipynb",
-            "04_diagnosis.ipynb", "05_results.ipynb"} <= set(NOTEBOOKS)
+            "04_diagnosis.ipynb", "05_results.ipynb", "06_ablation.ipynb"} <= set(NOTEBOOKS)
     assert WITH_DATA == ["00_data.ipynb", "03_training.ipynb", "04_diagnosis.ipynb"] and all(forda_cells(name) for name in WITH_DATA)
 
 

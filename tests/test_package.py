@@ -49,7 +49,7 @@ def test_the_data_floor_is_light():
 
 
 def test_floors_are_one_way():
-    floors = ["data", "encoder", "model", "training", "diagnosis", "results", "cli"]
+    floors = ["data", "encoder", "model", "training", "diagnosis", "results", "ablation", "cli"]
     for height, floor in enumerate(floors):
         imported = re.findall(r"from (?:tsformer_nb)?\.(\w+) import", (ROOT / "tsformer_nb" / f"{floor}.py").read_text())
         assert floor == "data" or imported  # the pattern finds what there is

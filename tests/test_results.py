@@ -1,9 +1,12 @@
 "Numbers in prose and README are those of the stored results."
 import re
+from collections import Counter
 
+import numpy as np
 import pytest
 
 from conftest import ROOT
+from tsformer_nb.ablation import MOTIF_MODELS, VARIANTS, t_interval
 from tsformer_nb.book import read_notebook, source
 from tsformer_nb.results import DEFAULT, read_rows, results_table, summary
 from tsformer_nb.training import TrainingConfig
@@ -24,14 +27,19 @@ def figures(rows):
     return found
 
 
+def variants():
+    "The ablations' rows, as `summary` reads them."
+    return [{**row, "model": row["variant"], "train_seconds": "", "predict_seconds": ""} for row in read_rows(RESULTS / "ablation.csv")]
+
+
 def test_the_readme_shows_the_stored_results():
     table = results_table(read_rows(RESULTS / "results.csv"))
     assert table in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["index.ipynb", "05_results.ipynb"])
+@pytest.mark.parametrize("name", ["index.ipynb", "05_results.ipynb", "06_ablation.ipynb"])
 def test_accuracies_in_prose_were_measured(name):
-    known = figures(read_rows(RESULTS / "results.csv")) | QUOTED
+    known = figures(read_rows(RESULTS / "results.csv")) | figures(variants()) | QUOTED
     for cell in read_notebook(ROOT / "nbs" / name)["cells"]:
         if cell["cell_type"] == "markdown":
             for number in re.findall(r"(?<![\d.])0\.[89]\d+", source(cell)):
@@ -51,6 +59,21 @@ def test_the_defaults_are_those_that_the_search_calls_default():
     chosen = {**vars(config), **vars(recipe), "windows": "+".join(map(str, config.windows))}
     assert all(chosen[name] == value for name, value in DEFAULT.items() if name in chosen)
     assert {name for name in DEFAULT if name not in chosen} == {"pooling", "positions", "norm"}
+
+
+def test_every_study_is_complete():
+    "Five seeds for each ablation and built task."
+    count = lambda name, *columns: Counter(tuple(row[column] for column in columns) for row in read_rows(RESULTS / name))
+    assert count("ablation.csv", "variant") == {(name,): 5 for name in VARIANTS}
+    assert count("motifs.csv", "kind", "gap") == {(kind, gap): 5 for kind in MOTIF_MODELS for gap in ("32", "64", "112", "160")}
+
+
+def test_attention_earns_its_place_on_the_built_task():
+    "At least 10 points above the twin where the motifs are far apart, with the whole interval."
+    rows = {(row["kind"], row["gap"], row["seed"]): float(row["test_accuracy"]) for row in read_rows(RESULTS / "motifs.csv")}
+    for gap in ("112", "160"):
+        mean, half = t_interval(np.array([rows["attention", gap, seed] - rows["twin", gap, seed] for seed in "01234"]))
+        assert mean - half > .10
 
 
 def test_the_headline_holds():

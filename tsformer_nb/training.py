@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED', 'RECIPES', 'MODELS', 'TrainingConfig', 'compile_model', 'Batches', 'fit', 'make_model', 'published_log',
-           'plot_curves', 'predict', 'score', 'evaluate', 'confusion_matrix', 'plot_confusion', 'versions',
-           'default_folder', 'train_run', 'accuracy_of', 'save_model', 'load_run']
+           'plot_curves', 'predict', 'score', 'dither_level', 'evaluate', 'confusion_matrix', 'plot_confusion',
+           'versions', 'default_folder', 'train_run', 'accuracy_of', 'save_model', 'load_run']
 
 # %% ../nbs/03_training.ipynb #ec8b931f
 import csv
@@ -44,6 +44,9 @@ class TrainingConfig:
     def __post_init__(self):
         if self.epochs < 1 or self.batch_size < 1:
             raise InputError(f"epochs={self.epochs}, batch_size={self.batch_size}: both must be at least 1.")
+        if not 0 <= self.shift < 1 or min(self.dither, self.weight_decay) < 0 or self.learning_rate <= 0:
+            raise InputError(f"shift={self.shift}, dither={self.dither}, weight_decay={self.weight_decay}, learning_rate={self.learning_rate}: "
+                             "shift is a share below 1, dither and weight_decay are not negative, and the learning rate is above 0.")
 
 
 PUBLISHED = TrainingConfig(epochs=200, min_steps=1, learning_rate=1e-4, warmup=None, weight_decay=0.0, shift=0.0, dither=0.0, patience=10)
@@ -203,6 +206,13 @@ def score(
     return float((probabilities.argmax(axis=1) == truth).mean()), float(-np.log(np.maximum(of_truth, 1e-7)).mean())
 
 
+def dither_level(
+    data: Dataset,  # its training series decide
+) -> float:  # standard deviation, in the unit of the data
+    "How much noise hides the rounding: a hundredth of the spread of the training series."
+    return 0.01 * float(data.x_train.std())
+
+
 def evaluate(
     model: keras.Model,  # gives class probabilities
     data: Dataset,  # its test part is used
@@ -210,7 +220,7 @@ def evaluate(
 ) -> dict[str, float]:  # test_accuracy, test_loss, test_accuracy_dithered
     "Accuracy and loss on the test series, and accuracy again when they are dithered."
     probabilities = predict(model, data.x_test) if probabilities is None else probabilities
-    hidden = predict(model, dither(data.x_test, sigma=0.01 * float(data.x_train.std())))
+    hidden = predict(model, dither(data.x_test, dither_level(data)))
     accuracy, loss = score(probabilities, data.y_test)
     return {"test_accuracy": accuracy, "test_loss": loss, "test_accuracy_dithered": score(hidden, data.y_test)[0]}
 
