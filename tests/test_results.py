@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 from tsformer_nb.ablation import MOTIF_MODELS, VARIANTS, t_interval
 from tsformer_nb.book import read_notebook, source
-from tsformer_nb.results import DEFAULT, read_rows, results_table, summary
+from tsformer_nb.results import DEFAULT, SETS, read_rows, results_table, summary
 from tsformer_nb.training import TrainingConfig
 from tsformer_nb.data import load_dataset
 from tsformer_nb.model import config_for
@@ -62,10 +62,11 @@ def test_the_defaults_are_those_that_the_search_calls_default():
 
 
 def test_every_study_is_complete():
-    "Five seeds for each ablation and built task."
+    "Five seeds for each ablation and built task, three for each of the other data sets, and both rivals everywhere."
     count = lambda name, *columns: Counter(tuple(row[column] for column in columns) for row in read_rows(RESULTS / name))
     assert count("ablation.csv", "variant") == {(name,): 5 for name in VARIANTS}
     assert count("motifs.csv", "kind", "gap") == {(kind, gap): 5 for kind in MOTIF_MODELS for gap in ("32", "64", "112", "160")}
+    assert count("sets.csv", "data", "model") == {(name, model): 3 for name in SETS for model in ("tsformer-all", "MiniRocket")}
 
 
 def test_attention_earns_its_place_on_the_built_task():
