@@ -4,12 +4,11 @@
 
 # %% auto #0
 __all__ = ['VARIANTS', 'MOTIF_SIZE', 'CYCLES', 'MOTIF_MODELS', 'MOTIF_RECIPE', 'FeedForwardBlock', 'WithoutAttention',
-           'ConvBlock', 'ConvTwin', 'WithoutPositions', 'make_variant', 'trainable_parameters', 'ablate', 't_interval',
-           'motif_shapes', 'motif_pairs', 'DilatedTwin', 'MeanTwin', 'motif_model', 'motif_run', 'motif_grid']
+           'Neighbours', 'ConvBlock', 'ConvTwin', 'trainable_parameters', 'WithoutPositions', 'make_variant', 'ablate',
+           't_interval', 'motif_shapes', 'motif_pairs', 'DilatedTwin', 'MeanTwin', 'motif_model', 'motif_run',
+           'motif_grid']
 
 # %% ../nbs/06_ablation.ipynb #f005
-import datetime
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from keras import layers, ops
 from .data import Dataset, InputError, load_dataset
 from .encoder import EncoderBlock
 from .model import TSFormer, config_for
-from .results import fill_in, read_rows
-from .training import RECIPES, TrainingConfig, evaluate, fit, versions
+from .results import fill_in, fix_positions, stamp, timed
+from .training import RECIPES, TrainingConfig, evaluate, fit
 
 # %% ../nbs/06_ablation.ipynb #f012
 @keras.saving.register_keras_serializable("tsformer_nb")
@@ -44,6 +43,30 @@ class WithoutAttention(TSFormer):
         return FeedForwardBlock(self.config.num_heads, self.config.ff_dim, self.config.dropout, name=name)
 
 # %% ../nbs/06_ablation.ipynb #f013
+class Neighbours(layers.Layer):
+    "A convolution over neighbouring tokens, then a projection; it is called as `MultiHeadAttention` is."
+
+    def __init__(
+        self,
+        d_model: int,  # width of a token
+        kernel_size: int = 3,  # tokens that the convolution sees
+        dilation: int = 1,  # distance between those tokens
+        add_mean: bool = False,  # True: each token also gets the mean over all tokens
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.add_mean = add_mean
+        self.convolve = layers.Conv1D(d_model, kernel_size, dilation_rate=dilation, padding="same", activation="gelu", name="convolve")
+        self.project = layers.Dense(d_model, name="project")  # attention has an output projection too
+
+    def build(self, shape, _):  # twice (batch, tokens, d_model)
+        self.convolve.build(shape), self.project.build(shape)
+
+    def call(self, x, _, training=None):  # twice (batch, tokens, d_model)
+        x = self.convolve(x)              # (batch, tokens, d_model)
+        return self.project(x + ops.mean(x, axis=1, keepdims=True) if self.add_mean else x)
+
+# %% ../nbs/06_ablation.ipynb #4685feab
 @keras.saving.register_keras_serializable("tsformer_nb")
 class ConvBlock(EncoderBlock):
     "An `EncoderBlock` in which a convolution over neighbouring tokens stands in the place of attention."
@@ -52,36 +75,22 @@ class ConvBlock(EncoderBlock):
         self,
         ff_dim: int = 128,  # width inside the feed-forward part
         dropout: float = 0.0,  # as in `EncoderBlock`
-        kernel_size: int = 3,  # tokens that the convolution sees
-        dilation: int = 1,  # distance between those tokens
-        add_mean: bool = False,  # True: each token also gets the mean over all tokens
+        kernel_size: int = 3,  # this and the next two: as in `Neighbours`
+        dilation: int = 1,
+        add_mean: bool = False,
         **kwargs,
     ):
         super().__init__(1, ff_dim, dropout, **kwargs)
-        self.kernel_size, self.dilation, self.add_mean = kernel_size, dilation, add_mean
+        self.look = {"kernel_size": kernel_size, "dilation": dilation, "add_mean": add_mean}
 
-    def build(self, shape):  # (batch, tokens, d_model)
-        d_model = shape[-1]
-        self.convolve = layers.Conv1D(d_model, self.kernel_size, dilation_rate=self.dilation, padding="same",
-                                      activation="gelu", name="convolve")
-        self.project = layers.Dense(d_model, name="project")  # attention has an output projection too
-        self.widen = layers.Dense(self.ff_dim, activation="gelu", name="widen")
-        self.narrow = layers.Dense(d_model, name="narrow")
-        for layer in (*self.norms, self.convolve, self.project, self.widen):
-            layer.build(shape)
-        self.narrow.build((*shape[:-1], self.ff_dim))
-
-    def attend(self, x, training=None):  # (batch, tokens, d_model)
-        x = self.convolve(x)             # (batch, tokens, d_model)
-        if self.add_mean:
-            x = x + ops.mean(x, axis=1, keepdims=True)
-        return self.dropout(self.project(x), training=training)
+    def make_attention(self, d_model):
+        return Neighbours(d_model, **self.look, name="attention")
 
     def get_config(self):
         config = {name: value for name, value in super().get_config().items() if name != "num_heads"}
-        return {**config, "kernel_size": self.kernel_size, "dilation": self.dilation, "add_mean": self.add_mean}
+        return {**config, **self.look}
 
-
+# %% ../nbs/06_ablation.ipynb #a4423cb4
 @keras.saving.register_keras_serializable("tsformer_nb")
 class ConvTwin(TSFormer):
     "A `TSFormer` with convolutions in the place of attention; the rest is the same code."
@@ -89,14 +98,18 @@ class ConvTwin(TSFormer):
     def make_block(self, name):
         return ConvBlock(self.config.ff_dim, self.config.dropout, name=name)
 
+# %% ../nbs/06_ablation.ipynb #36a2a33c
+def trainable_parameters(model: keras.Model) -> int:
+    "How many numbers a training can change."
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
 # %% ../nbs/06_ablation.ipynb #f020
 class WithoutPositions(TSFormer):
     "A `TSFormer` that does not know where its tokens lie."
 
     def __init__(self, config, **kwargs):
         super().__init__(config, **kwargs)
-        self.positions.table.assign(ops.zeros_like(self.positions.table))
-        self.positions.trainable = False
+        fix_positions(self, np.zeros(self.positions.table.shape))
 
 
 VARIANTS = {  # class, sizes, recipe: what differs from `TSFormer`
@@ -124,11 +137,6 @@ def make_variant(
     keras.utils.set_random_seed(seed)
     return kind(config_for(data, **sizes)), replace(RECIPES["tsformer"], seed=seed, validation=0.0, **recipe)
 
-
-def trainable_parameters(model: keras.Model) -> int:
-    "How many numbers a training can change."
-    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-
 # %% ../nbs/06_ablation.ipynb #f023
 def ablate(
     out: str | Path = "results/ablation.csv",  # gets a row for each variant and seed; rows that are there are not measured again
@@ -145,8 +153,7 @@ def ablate(
         model, recipe = make_variant(variant, data, seed)
         fit(model, data, replace(recipe, **changes), progress=False)
         scores = {key: round(value, 5) for key, value in evaluate(model, data).items()}
-        return {"variant": variant, "seed": seed, "parameters": trainable_parameters(model), **scores,
-                "date": datetime.date.today().isoformat(), **versions("tensorflow")}
+        return {"variant": variant, "seed": seed, "parameters": trainable_parameters(model), **scores, **stamp("tensorflow")}
 
     return fill_in(out, [{"variant": name, "seed": seed} for seed in seeds for name in variants], run)
 
@@ -201,7 +208,7 @@ def _motif_part(n, gap, n_timesteps, noise, rng):
     question = rng.integers(2, size=n)
     answer = 2 + np.where(y == 1, question, 1 - question)     # 0 with 2 and 1 with 3 is class 1, crosswise is class 0
     distance = gap + rng.integers(MOTIF_SIZE, size=n)
-    margin = n_timesteps // 20                                # room at both ends: a small roll cuts no motif
+    margin = n_timesteps // 20                                # room at both ends: a small shift cuts no motif
     start = rng.integers(margin, n_timesteps - MOTIF_SIZE - distance - margin + 1)
     x = rng.normal(0, noise, (n, n_timesteps))                # (n, n_timesteps)
     rows, steps = np.arange(n)[:, None], np.arange(MOTIF_SIZE)
@@ -255,12 +262,10 @@ def motif_run(
     keras.backend.clear_session()
     data = motif_pairs(n_series, gap, seed=seed)
     model = motif_model(kind, data, seed)
-    started = time.perf_counter()
-    fit(model, data, replace(recipe, seed=seed), progress=False)
-    seconds = time.perf_counter() - started
+    _, seconds = timed(lambda: fit(model, data, replace(recipe, seed=seed), progress=False))
     return {"kind": kind, "gap": gap, "seed": seed, "parameters": model.count_params(), "epochs": recipe.epochs,
             "train_seconds": round(seconds, 1), "test_accuracy": round(evaluate(model, data)["test_accuracy"], 4),
-            "date": datetime.date.today().isoformat(), **versions("tensorflow")}
+            **stamp("tensorflow")}
 
 # %% ../nbs/06_ablation.ipynb #f084
 def motif_grid(

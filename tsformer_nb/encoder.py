@@ -137,7 +137,7 @@ class EncoderBlock(layers.Layer):
         if d_model % self.num_heads:
             raise InputError(f"d_model={d_model} is not a multiple of num_heads={self.num_heads}: each head needs "
                              "a whole number of dimensions, at least 1.")
-        self.attention = layers.MultiHeadAttention(self.num_heads, d_model // self.num_heads, name="attention")
+        self.attention = self.make_attention(d_model)
         self.widen = layers.Dense(self.ff_dim, activation="gelu", name="widen")
         self.narrow = layers.Dense(d_model, name="narrow")
         for norm in self.norms:
@@ -145,6 +145,9 @@ class EncoderBlock(layers.Layer):
         self.attention.build(shape, shape)
         self.widen.build(shape)
         self.narrow.build((*shape[:-1], self.ff_dim))
+
+    def make_attention(self, d_model):  # a place to put another layer that is called with queries and values
+        return layers.MultiHeadAttention(self.num_heads, d_model // self.num_heads, name="attention")
 
     def attend(self, x, training=None):  # (batch, tokens, d_model)
         return self.dropout(self.attention(x, x, training=training), training=training)
