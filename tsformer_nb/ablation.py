@@ -18,7 +18,7 @@ from keras import layers, ops
 
 from .data import Dataset, InputError, load_dataset
 from .encoder import EncoderBlock
-from .model import TSFormer, config_for
+from .model import TSFormer, TSFormerConfig, config_for
 from .results import fill_in, fix_positions, stamp, timed
 from .training import RECIPES, TrainingConfig, evaluate, fit
 
@@ -107,7 +107,11 @@ def trainable_parameters(model: keras.Model) -> int:
 class WithoutPositions(TSFormer):
     "A `TSFormer` that does not know where its tokens lie."
 
-    def __init__(self, config, **kwargs):
+    def __init__(
+        self,
+        config: TSFormerConfig,  # sizes
+        **kwargs,
+    ):
         super().__init__(config, **kwargs)
         fix_positions(self, np.zeros(self.positions.table.shape))
 
