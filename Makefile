@@ -11,7 +11,7 @@ test: .venv/.book                ## every notebook as a test, and what a cell ca
 	$(BIN)/python -m pytest
 
 docs: .venv/.book                ## the site, in both languages, in _docs/
-	$(BIN)/python -c "from tsformer_nb.book import build_sites; build_sites()"
+	$(BIN)/python -c "from tsformer_nb.site import build_sites; build_sites()"
 
 lab: .venv/.book                 ## the book in JupyterLab
 	$(BIN)/jupyter lab nbs
