@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test docs lab bench search notebooks clean
+.PHONY: train test docs preview lab bench search notebooks clean
 
 train: .venv/.package            ## fetch FordA, train a Transformer on it, print its test accuracy
 	$(BIN)/tsformer-nb train
@@ -12,6 +12,9 @@ test: .venv/.book                ## every notebook as a test, and what a cell ca
 
 docs: .venv/.book                ## the site, in both languages, in _docs/
 	$(BIN)/python -c "from tsformer_nb.site import build_sites; build_sites()"
+
+preview: docs                    ## the site at http://127.0.0.1:8000, seen from this machine only
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _docs
 
 lab: .venv/.book                 ## the book in JupyterLab
 	$(BIN)/jupyter lab nbs

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LANGUAGES', 'ROOT', 'read_notebook', 'source', 'language', 'facts', 'twin_faults', 'notebooks', 'one_language',
-           'run_notebook', 'one_stream', 'run_all', 'readme', 'write_readme']
+           'one_half', 'run_notebook', 'one_stream', 'run_all', 'readme', 'write_readme']
 
 # %% ../nbs/book.ipynb #75ac79c0
 import base64
@@ -103,7 +103,22 @@ def one_language(
             half = lambda found: f'{found[1]}"{found[2 + LANGUAGES.index(lang)]}"'
             text = re.sub(r'^(#\| fig-alt: )"(.*?) \| (.*?)"$', half, source(cell), flags=re.M)
             cell["source"] = text.splitlines(keepends=True)
+        for output in cell.get("outputs", []):
+            if text := "".join(output.get("data", {}).get("text/markdown", "")):
+                output["data"]["text/markdown"] = one_half(text, lang).splitlines(keepends=True)
     return result
+
+
+def one_half(
+    text: str,  # Markdown that a cell printed, with `／` between an English and a Japanese half
+    lang: str,  # "en" or "ja"
+) -> str:  # with one of the halves
+    "Choose a half of each table cell, caption or comment that has two."
+    def chosen(found):
+        space = re.match(r"\s*", found[1])[0]
+        return space + found[1 + LANGUAGES.index(lang)].strip() + (" " if found[2].endswith(" ") else "")
+
+    return re.sub(r"([^|\n#]+?) ／ ([^|\n]+)", chosen, text)
 
 # %% ../nbs/book.ipynb #e1b3cbf2
 def run_notebook(

@@ -9,7 +9,7 @@ __all__ = ['HEADING', 'KINDS', 'REFERENCE', 'JAPANESE', 'OTHER', 'TOOLS', 'START
            'add_tools', 'link_names', 'mark_cells', 'frame_tables', 'first_screen', 'finish', 'take_away', 'merge',
            'renderer', 'stage', 'build_site', 'build_sites']
 
-# %% ../nbs/site.ipynb #8e1e5205
+# %% ../nbs/site.ipynb #a7986c2e
 import html
 import importlib
 import inspect
@@ -25,7 +25,7 @@ from pathlib import Path
 from .book import LANGUAGES, ROOT, language, notebooks, one_language, read_notebook, source
 from .data import InputError
 
-# %% ../nbs/site.ipynb #dc967214
+# %% ../nbs/site.ipynb #b023f6e2
 HEADING = re.compile(r"^(##+) (.+)$", re.M)
 
 
@@ -51,7 +51,7 @@ def with_anchors(
         result.append({**cell, "source": text.splitlines(keepends=True)})
     return result
 
-# %% ../nbs/site.ipynb #e99b6df1
+# %% ../nbs/site.ipynb #2a054426
 KINDS = {  # kind of a cell: its mark in each language
     "test": ("test", "テスト"),
     "package": ("in the package", "パッケージに入るコード"),
@@ -96,7 +96,7 @@ def staged_code(
         code = f'#| code-fold: true\n#| code-summary: "{summary}"\n' + re.sub(r"^#\| code-fold: true\n", "", code)
     return f"#| label: {kind}-{number}\n{code}"
 
-# %% ../nbs/site.ipynb #4683bb14
+# %% ../nbs/site.ipynb #f7e71173
 def page_name(
     path: str | Path,  # a notebook of the book
 ) -> str:  # the name of its page, without .html
@@ -119,7 +119,7 @@ def stage_notebook(
         cell["source"] = text.splitlines(keepends=True)
     return result
 
-# %% ../nbs/site.ipynb #d0609c5a
+# %% ../nbs/site.ipynb #c7a355dd
 def modules() -> dict[str, Path]:
     "The modules of the package: name, and the notebook it comes from, in reading order."
     found = {}
@@ -154,7 +154,7 @@ def parameters_of(
         rows.append(("returns" if name == "return" else name, kind, default, about.docment or ""))
     return rows
 
-# %% ../nbs/site.ipynb #99f67a64
+# %% ../nbs/site.ipynb #aa8d67d2
 REFERENCE = {"en": ("API reference", "Every public function and class, made from the code. Most readers will want `load_dataset`, `TSFormer`, `fit` and `evaluate`.", "from the chapter", "returns"),
              "ja": ("API リファレンス", "公開されているすべての関数とクラスの一覧で、コードから作られています。まず必要になるのは `load_dataset`、`TSFormer`、`fit`、`evaluate` でしょう。説明文はソースコードの docstring（英語）をそのまま載せています。", "この章から：", "戻り値")}
 
@@ -189,7 +189,7 @@ def title_of(
     cell = next(cell for cell in read_notebook(path)["cells"] if language(cell) == lang)
     return re.split(r": |：", source(cell).splitlines()[0].removeprefix("# "))[0]
 
-# %% ../nbs/site.ipynb #e3228368
+# %% ../nbs/site.ipynb #9e4b08b1
 JAPANESE = {  # what smalldocs says in English
     "On this page": "目次", "Search": "検索", "Toggle dark mode": "ダークモードの切り替え", "Toggle sidebar navigation": "サイドバーの切り替え",
     "Toggle section": "節の開閉", "Copy to Clipboard": "クリップボードにコピー", "Copied!": "コピーしました", "No results": "見つかりませんでした", "Anchor": "この節へのリンク",
@@ -225,7 +225,7 @@ def formulas(
     for tag in soup.select("script[src^='http'], link[rel=stylesheet][href^='http']"):
         tag.decompose()
 
-# %% ../nbs/site.ipynb #42174920
+# %% ../nbs/site.ipynb #e819c95e
 OTHER = {"en": ("ja", "日本語"), "ja": ("en", "English")}
 TOOLS = {"en": ("This page as a notebook", "Open in Colab", "Download notebook", "Source"),
          "ja": ("このページのノートブック", "Colab で開く", "ノートブックをダウンロード", "ソース")}
@@ -266,7 +266,7 @@ def add_tools(
 ) -> None:
     "Under the title: Colab, download, source."
     title = soup.find(id="title-block-header")
-    if not path or not title:
+    if not path or not title or path.stem == "index":
         return
     label, *texts = TOOLS[lang]
     hub = address("git_url").removeprefix("https://github.com/")
@@ -297,7 +297,7 @@ def link_names(
         if full:
             code.wrap(soup.new_tag("a", attrs={"class": "name"}, href=f"reference.html#{full}"))
 
-# %% ../nbs/site.ipynb #63d3d0d6
+# %% ../nbs/site.ipynb #7768182c
 START = {"en": (("data.html", "Start with chapter 1: data"), ("diagnosis.html", "15 minutes: why the encoder is dead")),
          "ja": (("data.html", "第 1 章「データ」から読む"), ("diagnosis.html", "15 分で読む：エンコーダーが働かない理由"))}
 
@@ -316,7 +316,7 @@ def mark_cells(
             for output in cell.select(":scope > .cell-output"):
                 fold.append(output.extract())
         if kind in ("test", "package", "slow"):
-            mark = soup.new_tag("div", attrs={"class": "mark"})
+            mark = soup.new_tag("div", attrs={"class": "cell-mark"})
             mark.string = KINDS[kind][LANGUAGES.index(lang)]
             cell.insert(0, mark)
 
@@ -325,6 +325,8 @@ def frame_tables(
     soup,  # a page
 ) -> None:
     "Let a wide table scroll in a frame of its own."
+    for widths in soup.select("main table colgroup"):  # Quarto's guess from the length of the Markdown lines
+        widths.decompose()
     for table in soup.select("main table"):
         table.wrap(soup.new_tag("div", attrs={"class": "table-frame"}))
 
@@ -345,7 +347,7 @@ def first_screen(
         left.append(part.extract())
     hero.extend([left, figure.extract()])
 
-# %% ../nbs/site.ipynb #fbb77cce
+# %% ../nbs/site.ipynb #53664836
 def finish(
     text: str,  # the HTML of a page, by Quarto or smalldocs
     name: str,  # of the page, without .html
@@ -368,7 +370,7 @@ def finish(
         first_screen(soup, lang)
     return str(soup)
 
-# %% ../nbs/site.ipynb #78058710
+# %% ../nbs/site.ipynb #2eba380c
 FETCH = """# {comment}
 from pathlib import Path
 
@@ -390,13 +392,14 @@ def take_away(
     result["cells"].insert(1, cell)
     return result
 
-# %% ../nbs/site.ipynb #79fc623b
+# %% ../nbs/site.ipynb #4bcad910
 ROOT_PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>tsformer_nb</title>
+<link rel="icon" href="en/favicon.svg">
 <link rel="alternate" hreflang="en" href="en/index.html">
 <link rel="alternate" hreflang="ja" href="ja/index.html">
 <link rel="alternate" hreflang="x-default" href="index.html">
@@ -438,7 +441,7 @@ def renderer() -> list[str]:
         raise InputError("Neither Quarto nor smalldocs (Python 3.11 or newer) is installed, and one of them renders the site; install Quarto from https://quarto.org")
     return [str(smalldocs), "render", "--quiet"]
 
-# %% ../nbs/site.ipynb #952e8237
+# %% ../nbs/site.ipynb #f11e85f8
 def stage(
     lang: str,  # "en" or "ja"
     folder: Path,  # made anew; no part of its path may begin with _ or . (nbdev would skip it)
@@ -478,6 +481,9 @@ def build_site(
     paths, known = {page_name(path): path for path in notebooks()}, symbols()
     for page in target.glob("*.html"):
         page.write_text(finish(page.read_text(encoding="utf-8"), page.stem, lang, paths.get(page.stem), known), encoding="utf-8")
+    for sheet in target.glob("site_libs/**/*.css"):  # some themes ask a third party for fonts
+        text = sheet.read_text(encoding="utf-8")
+        sheet.write_text(re.sub(r"""@import\s*(url\()?["']?https?:[^;]*;""", "", text), encoding="utf-8")
     script = target / "site_libs" / "smalldocs.js"
     if lang == "ja" and script.exists():
         text = script.read_text(encoding="utf-8")
