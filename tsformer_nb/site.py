@@ -483,7 +483,7 @@ def build_site(
         page.write_text(finish(page.read_text(encoding="utf-8"), page.stem, lang, paths.get(page.stem), known), encoding="utf-8")
     for sheet in target.glob("site_libs/**/*.css"):  # some themes ask a third party for fonts
         text = sheet.read_text(encoding="utf-8")
-        sheet.write_text(re.sub(r"""@import\s*(url\()?["']?https?:[^;]*;""", "", text), encoding="utf-8")
+        sheet.write_text(re.sub(r"""@import\s*(?:url\()?(["']?)https?:[^"')]*\1\)?;""", "", text), encoding="utf-8")
     script = target / "site_libs" / "smalldocs.js"
     if lang == "ja" and script.exists():
         text = script.read_text(encoding="utf-8")
