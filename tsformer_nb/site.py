@@ -329,6 +329,8 @@ def frame_tables(
         widths.decompose()
     for table in soup.select("main table"):
         table.wrap(soup.new_tag("div", attrs={"class": "table-frame"}))
+        for text in table.find_all(string=re.compile(" ± ")):
+            text.replace_with(text.replace(" ± ", "\u00a0±\u00a0"))  # a figure and its spread stay on one line
 
 
 def first_screen(
