@@ -1,0 +1,311 @@
+"The site as its readers meet it: the files, and the pages in a real browser."
+import functools
+import http.server
+import os
+import re
+import shutil
+import threading
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+
+from conftest import ROOT
+from tsformer_nb.book import LANGUAGES, language, notebooks, read_notebook, source
+from tsformer_nb.site import JAPANESE, KINDS, build_sites, page_name, renderer, symbols
+
+PAGES = [page_name(path) for path in notebooks()] + ["reference"]
+CHAPTERS = [page_name(path) for path in notebooks() if path.name[0].isdigit()]
+BASE = "/any/base"  # the site must work under any address
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+AXE = ROOT / "build" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def missing(what):
+    "Where CI runs, everything must be there; elsewhere a test may be left out, aloud."
+    message = f"{what}; .ci/run shows how to install it"
+    pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    "Both sites, built anew."
+    try:
+        renderer()
+    except Exception as error:
+        missing(str(error))
+    folder = tmp_path_factory.mktemp("served")
+    build_sites(folder / BASE.strip("/"))
+    return folder
+
+
+@functools.cache
+def soup_of(path):
+    from bs4 import BeautifulSoup
+
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def soups(site):
+    for lang in LANGUAGES:
+        for name in PAGES:
+            yield lang, name, soup_of(site / BASE.strip("/") / lang / f"{name}.html")
+
+
+# ---------------------------------------------------------------- the files
+
+def test_every_page_is_there_in_both_languages(site):
+    for lang in LANGUAGES:
+        found = {path.stem for path in (site / BASE.strip("/") / lang).glob("*.html")}
+        assert found == set(PAGES), lang
+
+
+def test_each_page_says_its_language_and_names_its_twin(site):
+    for lang, name, soup in soups(site):
+        assert soup.html["lang"] == lang
+        links = {link["hreflang"]: link["href"] for link in soup.select("head link[hreflang]")}
+        assert links == {**{code: f"../{code}/{name}.html" for code in LANGUAGES}, "x-default": "../index.html"}, name
+        switches = soup.select("a.switch")
+        assert switches and all(link["href"].endswith(f"/{name}.html") and link["lang"] != lang for link in switches), name
+        if name not in ("index",):
+            assert bool(re.search("[ぁ-んァ-ン一-龥]", soup.title.get_text())) == (lang == "ja"), soup.title
+        menu = soup.select_one("#quarto-sidebar .sidebar-menu-container").get_text()
+        assert ("データ" in menu and "Data" not in menu) if lang == "ja" else ("Data" in menu and "データ" not in menu)
+
+
+def test_both_languages_have_the_same_anchors(site):
+    for name in PAGES:
+        anchors = [[part["id"] for part in soup_of(site / BASE.strip("/") / lang / f"{name}.html").select("main section[id]")] for lang in LANGUAGES]
+        assert anchors[0] == anchors[1], name
+        assert all(re.fullmatch(r"[\w.-]+", anchor, re.A) for anchor in anchors[0]), name
+
+
+def test_internal_links_and_anchors_resolve(site):
+    root, checked = site / BASE.strip("/"), 0
+    anchors = lambda path: {tag["id"] for tag in soup_of(path).select("[id]")}
+    for lang, name, soup in soups(site):
+        for tag, key in [(tag, "href") for tag in soup.select("[href]")] + [(tag, "src") for tag in soup.select("[src]")]:
+            parts = urlsplit(tag[key])
+            if parts.scheme or parts.netloc or not tag[key]:
+                continue
+            target = root / lang / unquote(parts.path) if parts.path else root / lang / f"{name}.html"
+            target = target / "index.html" if target.is_dir() else target
+            assert target.exists(), f"{lang}/{name}: {tag[key]}"
+            if parts.fragment and target.suffix == ".html":
+                assert unquote(parts.fragment) in anchors(target), f"{lang}/{name}: {tag[key]}"
+            checked += 1
+    assert checked > 1000
+
+
+def test_pictures_have_alternative_text_in_the_page_s_language(site):
+    found = 0
+    for lang, name, soup in soups(site):
+        for picture in soup.select("main img"):
+            alt = picture.get("alt", "")
+            assert len(alt) > 20 and bool(re.search("[ぁ-んァ-ン]", alt)) == (lang == "ja"), f"{lang}/{name}: {alt!r}"
+            found += 1
+    assert found > 40
+
+
+def test_nothing_is_loaded_from_a_third_party(site):
+    for lang, name, soup in soups(site):
+        for tag in soup.select("script[src], link[rel=stylesheet], link[rel=icon], img, iframe, source"):
+            assert not re.match(r"(https?:)?//", tag.get("src") or tag.get("href")), f"{lang}/{name}: {tag}"
+    for sheet in site.rglob("*.css"):
+        text = sheet.read_text(encoding="utf-8")
+        assert not re.search(r"@import[^;]*//|url\([\"']?(https?:)?//", text), sheet.name
+
+
+def test_formulas_are_mathml(site):
+    for lang in LANGUAGES:
+        soup = soup_of(site / BASE.strip("/") / lang / "diagnosis.html")
+        assert len(soup.select("math")) >= 8 and not re.search(r"\\\(|\\frac|\$\$", soup.select_one("main").get_text())
+
+
+def test_the_japanese_pages_have_no_english_interface(site):
+    for name in PAGES:
+        soup = soup_of(site / BASE.strip("/") / "ja" / f"{name}.html")
+        said = [tag[key] for key in ("title", "placeholder", "aria-label") for tag in soup.select(f"body [{key}]")]
+        said += [tag.get_text() for tag in soup.select("#toc-title, summary, .cell-mark, .page-tools a, main :is(h1, h2)")]
+        for words in said:
+            plain = re.sub(r"tsformer_nb[\w.]*|README|TSFormer", "", words).strip()
+            assert not plain or re.search("[ぁ-んァ-ン一-龥]", plain) or plain == "English", f"{name}: {words!r}"
+    script = site / BASE.strip("/") / "ja" / "site_libs" / "smalldocs.js"
+    if script.exists():
+        assert not [words for words in JAPANESE if f'"{words}"' in script.read_text(encoding="utf-8")]
+
+
+def test_cells_are_marked_and_solutions_folded(site):
+    for place, lang in enumerate(LANGUAGES):
+        for name in CHAPTERS:
+            soup = soup_of(site / BASE.strip("/") / lang / f"{name}.html")
+            tests = soup.select(".cell-test > .cell-mark")
+            assert len(tests) >= 3 and {mark.get_text() for mark in tests} == {KINDS["test"][place]}, name
+            solutions = soup.select(".cell-solution")
+            assert solutions and all(cell.select_one("details:not([open]) .cell-output, details:not([open]) pre") for cell in solutions), name
+            assert not soup.select(".cell-solution > .cell-output"), name
+
+
+def test_the_reference_holds_every_public_name(site):
+    for lang in LANGUAGES:
+        soup = soup_of(site / BASE.strip("/") / lang / "reference.html")
+        assert set(symbols()) <= {part["id"] for part in soup.select("section[id]")}
+    assert "data.load_dataset" in symbols() and soup_of(site / BASE.strip("/") / "en" / "training.html").select("a.name")
+
+
+def test_notebooks_to_take_away_are_in_one_language(site):
+    import nbformat
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    for lang in LANGUAGES:
+        for path in notebooks():
+            taken = site / BASE.strip("/") / lang / "notebooks" / path.name
+            nbformat.validate(nbformat.read(taken, as_version=4))
+            cells = read_notebook(taken)["cells"]
+            assert {language(cell) for cell in cells} == {None, lang}
+            compile(TransformerManager().transform_cell(source(cells[1])), path.name, "exec")
+            assert len(cells) == 1 + len([cell for cell in read_notebook(path)["cells"] if language(cell) in (None, lang)])
+
+
+def test_the_heaviest_chapter_weighs_less_than_a_megabyte_and_a_half(site):
+    if shutil.which("quarto"):
+        pytest.skip("Quarto's style sheets alone weigh 1 MB before a web server compresses them")
+    root = site / BASE.strip("/")
+    for lang, name, soup in soups(site):
+        page = root / lang / f"{name}.html"
+        loaded = {tag.get("src") or tag.get("href") for tag in soup.select("script[src], link[rel=stylesheet], link[rel=icon], img[src]:not([src^=data])")}
+        icons = root / lang / "site_libs" / "bootstrap-icons" / "fonts" / "bootstrap-icons.woff2"
+        weight = page.stat().st_size + sum((root / lang / file).stat().st_size for file in loaded) + icons.stat().st_size
+        assert weight < 1_500_000, f"{lang}/{name}: {weight:,} bytes"
+
+
+# ---------------------------------------------------------------- the browser
+
+@pytest.fixture(scope="session")
+def address(site):
+    "The site on loopback, under a base path."
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}{BASE}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not CHROMIUM:
+        missing("no Chromium was found")
+    if not AXE.exists():
+        missing("axe-core was not found")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    "Open pages; at the end there must have been no error in the console and no request to elsewhere."
+    faults, contexts = [], []
+
+    def open_(path, viewport=DESKTOP, scheme="light", locale="en-US", **options):
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, locale=locale, **options)
+        page = context.new_page()
+        page.on("console", lambda message: faults.append(f"{path}: {message.text}") if message.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(f"{path}: {error}"))
+        page.on("request", lambda request: faults.append(f"{path} asks {request.url}") if not request.url.startswith((address, "data:")) else None)
+        page.goto(urljoin(address, path))
+        contexts.append(context)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.mark.parametrize("viewport, scheme", [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark")],
+                         ids=["desktop-light", "desktop-dark", "phone-light", "phone-dark"])
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_page_reads_well(open_page, lang, viewport, scheme):
+    "Nothing wider than the window, code that does not scroll on a desktop, and no serious finding of axe-core."
+    for name in PAGES:
+        page = open_page(f"{lang}/{name}.html", viewport, scheme)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than the window"
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((sum, c) => sum + +c, 0)")
+        assert (background < 200) == (scheme == "dark"), name
+        if viewport is DESKTOP:
+            wide = page.evaluate("[...document.querySelectorAll('main pre')].filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.textContent.slice(0, 60))")
+            assert wide == [], name
+        page.add_script_tag(path=str(AXE))
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(result => result.violations.map(v => [v.impact, v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 160))]))")
+        assert page.evaluate("axe.run(document, {resultTypes: ['passes']}).then(result => result.passes.length)") > 10 if name == "index" else True
+        assert [violation for violation in found if violation[0] in ("serious", "critical")] == [], f"{lang}/{name}"
+        page.context.close()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_switch_stays_on_the_section(open_page, viewport):
+    page = open_page("ja/diagnosis.html", viewport)
+    section = page.evaluate("[...document.querySelectorAll('main section[id]')][2].id")
+    page.evaluate(f"document.getElementById({section!r}).scrollIntoView({{behavior: 'instant'}})")
+    page.wait_for_timeout(200)
+    page.locator("a.switch:visible").first.click()
+    page.wait_for_url(re.compile(rf"/en/diagnosis\.html#{section}$"))
+    assert page.evaluate("document.documentElement.lang") == "en"
+    page.wait_for_timeout(200)
+    top = page.evaluate(f"document.getElementById({section!r}).getBoundingClientRect().top")
+    assert -5 < top < 200
+
+
+def test_the_first_page_follows_the_browser_and_then_the_choice(open_page, address):
+    assert open_page("", locale="ja-JP").url.endswith("/ja/index.html")
+    assert open_page("", locale="fr-FR").url.endswith("/en/index.html")
+    page = open_page("en/index.html", locale="en-US")
+    page.locator("a.switch:visible").first.click()
+    page.wait_for_url("**/ja/index.html")
+    page.goto(address)
+    page.wait_for_url("**/ja/index.html")
+
+
+def test_without_javascript_the_first_page_offers_both(open_page):
+    page = open_page("index.html", java_script_enabled=False)
+    assert [link.get_attribute("href") for link in page.locator("a").all()] == ["en/index.html", "ja/index.html"]
+
+
+@pytest.mark.parametrize("lang, words", [("ja", "勾配"), ("ja", "MultiHeadAttention"), ("en", "gradient"), ("en", "dither")])
+def test_search_finds_and_leads(open_page, lang, words):
+    page = open_page(f"{lang}/index.html")
+    page.locator("#quarto-search input").first.click()
+    page.keyboard.type(words)
+    hits = page.locator(".smalldocs-search-results a, .aa-Panel a")
+    hits.first.wait_for(timeout=10_000)
+    assert words.lower() in " ".join(hits.all_inner_texts()).lower()
+    hits.first.click()
+    page.wait_for_url(re.compile(rf"/{lang}/\w+\.html"))
+    assert words.lower() in page.locator("main").inner_text().lower()
+
+
+def test_dark_mode_is_remembered(open_page):
+    page = open_page("en/data.html")
+    dark = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(dark)
+    page.locator(".quarto-color-scheme-toggle:visible").first.click()
+    page.wait_for_timeout(300)
+    after = page.evaluate(dark)
+    page.reload()
+    page.wait_for_timeout(300)
+    assert before != after == page.evaluate(dark)
+
+
+def test_a_solution_opens(open_page):
+    page = open_page("ja/data.html")
+    fold = page.locator(".cell-solution details").first
+    assert not fold.locator("pre").first.is_visible()
+    fold.locator("summary").click()
+    assert fold.locator("pre").first.is_visible() and fold.locator(".cell-output").first.is_visible()
