@@ -174,8 +174,9 @@ def reference(
             rows = []
             for parameter, kind, default, meaning in parameters_of(obj):
                 label = f"<em>{returns}</em>" if parameter == "returns" else f"<code>{parameter}</code>"
+                meaning = re.sub("`(.+?)`", r"<code>\1</code>", html.escape(meaning))
                 details = html.escape(kind + (f" = {default}" if default else ""))
-                rows.append(f"<dt>{label} <span class='type'>{details}</span></dt><dd>{html.escape(meaning)}</dd>")
+                rows.append(f"<dt>{label} <span class='type'>{details}</span></dt><dd>{meaning}</dd>")
             listing = f"\n\n```{{=html}}\n<dl class='parameters'>{''.join(rows)}</dl>\n```" if rows else ""
             parts.append(f"### {full.split('.')[1]} {{#{full}}}\n\n{inspect.getdoc(obj) or ''}{listing}")
     return "\n\n".join(parts) + "\n"
@@ -290,7 +291,7 @@ def link_names(
     places = {}
     for full in known:
         module, short = full.split(".")
-        if module == name or re.search(r"_|[a-z][A-Z]", short):
+        if name in (module, "reference") or re.search("_|[A-Z]", short):
             places.setdefault(short, full)
     for code in soup.select("main :is(p, li, td, dd) > code"):
         full = places.get(code.get_text().removesuffix("()"))
