@@ -156,7 +156,7 @@ def parameters_of(
 
 # %% ../nbs/site.ipynb #aa8d67d2
 REFERENCE = {"en": ("API reference", "Every public function and class, made from the code. Most readers will want `load_dataset`, `TSFormer`, `fit` and `evaluate`.", "from the chapter", "returns"),
-             "ja": ("API リファレンス", "公開されているすべての関数とクラスの一覧で、コードから作られています。まず必要になるのは `load_dataset`、`TSFormer`、`fit`、`evaluate` でしょう。説明文はソースコードの docstring（英語）をそのまま載せています。", "この章から：", "戻り値")}
+             "ja": ("API リファレンス", "公開されているすべての関数とクラスの一覧で、コードから作られています。まず必要になるのは `load_dataset`、`TSFormer`、`fit`、`evaluate` でしょう。説明文はソースコードの docstring（英語）をそのまま載せています。", "対応する章：", "戻り値")}
 
 
 def reference(
@@ -299,8 +299,8 @@ def link_names(
             code.wrap(soup.new_tag("a", attrs={"class": "name"}, href=f"reference.html#{full}"))
 
 # %% ../nbs/site.ipynb #7768182c
-START = {"en": (("data.html", "Start with chapter 1: data"), ("diagnosis.html", "15 minutes: why the encoder is dead")),
-         "ja": (("data.html", "第 1 章「データ」から読む"), ("diagnosis.html", "15 分で読む：エンコーダーが働かない理由"))}
+START = {"en": (("data.html", "Start with the first chapter: data"), ("diagnosis.html", "15 minutes: why the encoder is dead")),
+         "ja": (("data.html", "最初の章「データ」から読む"), ("diagnosis.html", "15 分で読む：エンコーダーが働かない理由"))}
 
 
 def mark_cells(
