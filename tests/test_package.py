@@ -54,4 +54,6 @@ def test_floors_are_one_way():
         imported = re.findall(r"from (?:tsformer_nb)?\.(\w+) import", (ROOT / "tsformer_nb" / f"{floor}.py").read_text())
         assert floor == "data" or imported  # the pattern finds what there is
         assert not set(imported) & set(floors[height:]), f"{floor} reaches up"
+    site = (ROOT / "tsformer_nb" / "site.py").read_text()
+    assert set(re.findall(r"from (?:tsformer_nb)?\.(\w+) import", site)) == {"book", "data"}
     assert "import tsformer_nb" not in (book := (ROOT / "tsformer_nb" / "book.py").read_text()) and "from tsformer_nb" not in book
