@@ -11,7 +11,8 @@ import pytest
 
 from conftest import ROOT
 from tsformer_nb.book import LANGUAGES, language, notebooks, read_notebook, source
-from tsformer_nb.site import JAPANESE, KINDS, build_sites, page_name, renderer, symbols
+from tsformer_nb.data import InputError
+from tsformer_nb.site import JAPANESE, KINDS, build_sites, finish_libraries, page_name, renderer, symbols
 
 PAGES = [page_name(path) for path in notebooks()] + ["reference"]
 CHAPTERS = [page_name(path) for path in notebooks() if path.name[0].isdigit()]
@@ -32,7 +33,7 @@ def site(tmp_path_factory):
     "Both sites, built anew."
     try:
         renderer()
-    except Exception as error:
+    except InputError as error:
         missing(str(error))
     folder = tmp_path_factory.mktemp("served")
     build_sites(folder / BASE.strip("/"))
@@ -178,6 +179,20 @@ def test_the_heaviest_chapter_weighs_less_than_a_megabyte_and_a_half(site):
         icons = root / lang / "site_libs" / "bootstrap-icons" / "fonts" / "bootstrap-icons.woff2"
         weight = page.stat().st_size + sum((root / lang / file).stat().st_size for file in loaded) + icons.stat().st_size
         assert weight < 1_500_000, f"{lang}/{name}: {weight:,} bytes"
+
+
+def test_a_missing_renderer_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    with pytest.raises(InputError, match="Neither Quarto nor smalldocs.*install Quarto from https://quarto.org"):
+        renderer()
+
+
+def test_fonts_of_a_third_party_are_taken_out(tmp_path):
+    sheet = tmp_path / "theme.css"
+    sheet.write_text('@import"https://fonts.example/css2?family=Lato:ital,wght@0,400;0,700&display=swap";a{color:red}@import url(https://b.example/x);b{}')
+    finish_libraries(tmp_path, "ja")
+    assert sheet.read_text() == "a{color:red}b{}"
 
 
 # ---------------------------------------------------------------- the browser

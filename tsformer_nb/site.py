@@ -7,7 +7,7 @@ __all__ = ['HEADING', 'KINDS', 'REFERENCE', 'JAPANESE', 'OTHER', 'TOOLS', 'START
            'UNUSED', 'slug', 'with_anchors', 'kind_of', 'staged_code', 'page_name', 'stage_notebook', 'modules',
            'symbols', 'parameters_of', 'reference', 'title_of', 'translate', 'formulas', 'address', 'add_switch',
            'add_tools', 'link_names', 'mark_cells', 'frame_tables', 'first_screen', 'finish', 'take_away', 'merge',
-           'renderer', 'stage', 'build_site', 'build_sites']
+           'renderer', 'stage', 'finish_libraries', 'build_site', 'build_sites']
 
 # %% ../nbs/site.ipynb #a7986c2e
 import html
@@ -470,6 +470,22 @@ def stage(
     return pages
 
 
+def finish_libraries(
+    folder: Path,  # style sheets and scripts of the renderer
+    lang: str,  # "en" or "ja"
+) -> None:
+    "Take out fonts from a third party, which some themes ask for; let smalldocs's script speak the page's language."
+    for sheet in folder.glob("**/*.css"):
+        text = sheet.read_text(encoding="utf-8")
+        sheet.write_text(re.sub(r"""@import\s*(?:url\()?(["']?)https?:[^"')]*\1\)?;""", "", text), encoding="utf-8")
+    script = folder / "smalldocs.js"
+    if lang == "ja" and script.exists():
+        text = script.read_text(encoding="utf-8")
+        for english, japanese in JAPANESE.items():
+            text = re.sub(rf"""(["'>]){re.escape(english)}(["'<])""", rf"\1{japanese}\2", text)
+        script.write_text(text, encoding="utf-8")
+
+
 def build_site(
     lang: str,  # "en" or "ja"
     out: Path,  # the pages go to out/<lang>
@@ -484,15 +500,7 @@ def build_site(
     paths, known = {page_name(path): path for path in notebooks()}, symbols()
     for page in target.glob("*.html"):
         page.write_text(finish(page.read_text(encoding="utf-8"), page.stem, lang, paths.get(page.stem), known), encoding="utf-8")
-    for sheet in target.glob("site_libs/**/*.css"):  # some themes ask a third party for fonts
-        text = sheet.read_text(encoding="utf-8")
-        sheet.write_text(re.sub(r"""@import\s*(?:url\()?(["']?)https?:[^"')]*\1\)?;""", "", text), encoding="utf-8")
-    script = target / "site_libs" / "smalldocs.js"
-    if lang == "ja" and script.exists():
-        text = script.read_text(encoding="utf-8")
-        for english, japanese in JAPANESE.items():
-            text = re.sub(rf"""(["'>]){re.escape(english)}(["'<])""", rf"\1{japanese}\2", text)
-        script.write_text(text, encoding="utf-8")
+    finish_libraries(target / "site_libs", lang)
     (target / "notebooks").mkdir()
     for path in notebooks():
         text = json.dumps(take_away(read_notebook(path), lang), ensure_ascii=False, indent=1)
