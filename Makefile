@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test docs preview lab bench search notebooks clean
+.PHONY: train test torture docs preview lab bench search notebooks clean
 
 train: .venv/.package            ## fetch FordA, train a Transformer on it, print its test accuracy
-	$(BIN)/tsformer-nb train
+	$(BIN)/tsformer-nb train --overwrite
 
 test: .venv/.book                ## every notebook as a test, and what a cell cannot test
 	$(BIN)/python -m pytest
+
+torture: .venv/.book             ## faults by the hundred (about an hour): kills, a fuzzer for ten minutes, a line of 1 GB
+	TSFORMER_KILLS=30 TSFORMER_FUZZ_SECONDS=600 TSFORMER_LONG_LINE=1000000000 $(BIN)/python -m pytest tests/test_faults.py tests/test_reader.py tests/test_sources.py
 
 docs: .venv/.book                ## the site, in both languages, in _docs/
 	$(BIN)/python -c "from tsformer_nb.site import build_sites; build_sites()"

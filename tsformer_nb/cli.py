@@ -8,15 +8,17 @@ __all__ = ['Parser', 'number', 'share', 'parser', 'data_command', 'train_command
 # %% ../nbs/cli.ipynb #29e28c44
 import argparse
 import csv
+import errno
 import io
 import os
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from .data import InputError, describe, find_files, load_dataset, read_table, write_whole
+from .data import InputError, InputWarning, describe, find_files, load_dataset, read_table, write_whole
 
 # %% ../nbs/cli.ipynb #b7d3d92f
 class Parser(argparse.ArgumentParser):
@@ -63,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
                          help="share of the training series kept for validation curves (0.2); 0 trains on every series")
     command.add_argument("--seed", type=number(0), default=0, metavar="N", help="repeat a run with its seed (0)")
     command.add_argument("--out", metavar="DIR", help="folder for the run (runs/<data>-<model>-<seed>)")
+    command.add_argument("--resume", action="store_true", help="go on with a run that was stopped; give its other options again")
+    command.add_argument("--overwrite", action="store_true", help="replace a run that is in the folder")
     command = commands.add_parser("evaluate", help="print the test accuracy of a saved run")
     command.add_argument("run", metavar="RUN", help="a folder that `train` has written")
     command.add_argument("--data", metavar="NAME|DIR", help="another data set than the one the run was trained on")
@@ -102,7 +106,12 @@ def train_command(args) -> None:
     print(describe(data))
     if args.model == "published":
         print("The published encoder is slow: expect minutes for each epoch.", file=sys.stderr)
-    metrics = training.train_run(data, args.model, config, out)
+    try:
+        metrics = training.train_run(data, args.model, config, out, overwrite=args.overwrite, resume=args.resume)
+    except (KeyboardInterrupt, OSError):
+        if (Path(out) / "checkpoint.npz").exists():
+            print(f"\ntsformer-nb: the finished epochs are kept in {out}. The same command with --resume goes on.", file=sys.stderr)
+        raise
     print(f"{metrics['model']}: {metrics['parameters']:,} parameters, {metrics['epochs']} epochs in {metrics['train_seconds']:.0f} s")
     print(_scores(metrics))
     print(f"saved in {out}: metrics.json, history.csv, curves.png, confusion.png, model.keras")
@@ -148,19 +157,36 @@ def _check_length(metrics: dict, n_timesteps: int, where: str) -> None:
                          "cut or resample them to that length.")
 
 
+def _say_ours(usual):
+    "A way to show warnings: ours in one line, all others as usual."
+    def show(message, category, *place, **more):
+        if issubclass(category, InputWarning):
+            print(f"tsformer-nb: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *place, **more)
+    return show
+
+
 def main(
     arguments: list[str] | None = None,  # None: those of the command line
-) -> int:  # exit status: 0, or 2 after an error the user can mend
+) -> int:  # exit status: 0, 2 after an error the user can mend, 130 after Ctrl-C
     "Run a command; an `InputError` becomes its text on standard error."
     try:
-        args = parser().parse_args(arguments)
-        {"data": data_command, "train": train_command, "evaluate": evaluate_command, "predict": predict_command}[args.command](args)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", InputWarning)
+            warnings.showwarning = _say_ours(warnings.showwarning)
+            args = parser().parse_args(arguments)
+            {"data": data_command, "train": train_command, "evaluate": evaluate_command, "predict": predict_command}[args.command](args)
     except InputError as error:
         print(f"tsformer-nb: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("tsformer-nb: stopped.", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # for example `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError as error:
-        print(f"tsformer-nb: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
+        full = " Free some space, or choose another place." if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+        print(f"tsformer-nb: Cannot use {error.filename or 'a file'}: {error.strerror or error}.{full}", file=sys.stderr)
         return 2
     return 0

@@ -100,7 +100,7 @@ def _check_lines(path: Path) -> None:
     n_line, any_text = 0, False
     with _open(path, "rb") as file:
         while line := file.readline(LONGEST_LINE):
-            n_line, any_text = n_line + 1, any_text or bool(line.strip())
+            n_line, any_text = n_line + 1, any_text or bool(line.removeprefix(b"\xef\xbb\xbf").strip())
             if len(line) == LONGEST_LINE:
                 raise InputError(f"{path}, line {n_line}: longer than {LONGEST_LINE // 1_000_000} MB; expected one series a line, separated by tabs.")
             if b"\0" in line:
@@ -185,6 +185,8 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         part.write_bytes(content)
         os.replace(part, path)
+    except OSError as error:  # an error in writing does not know its file
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         part.unlink(missing_ok=True)
 

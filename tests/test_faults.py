@@ -1,0 +1,180 @@
+"Trainings and runs under attack: killed, out of disk, gone wrong, damaged. Nothing is lost, and each failure is a sentence."
+import importlib.util
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import run, tool
+
+KILLS = int(os.environ.get("TSFORMER_KILLS", 2))  # `make torture`: many
+TRAIN = ("train", "--data", "sample", "--epochs", "6")
+
+
+def train(folder, *options):
+    return run(tool("tsformer-nb"), *TRAIN, "--out", folder, *options)
+
+
+def weights(folder):
+    from tsformer_nb.training import load_run
+
+    return load_run(folder)[0].get_weights()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    "A run that nothing happened to."
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    result = train(folder)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def alike(one, two):
+    "Whether two runs ended at the same weights and history, bit for bit."
+    same = (one / "history.csv").read_bytes() == (two / "history.csv").read_bytes()
+    figures = [json.loads((folder / "metrics.json").read_text()) for folder in (one, two)]
+    for found in figures:
+        del found["train_seconds"]
+    return same and figures[0] == figures[1] and all(np.array_equal(a, b) for a, b in zip(weights(one), weights(two)))
+
+
+@pytest.mark.parametrize("trial", range(KILLS))
+def test_a_killed_training_goes_on_to_the_same_end(whole, tmp_path, trial):
+    out, rng = tmp_path / "run", random.Random(trial)
+    child = subprocess.Popen([tool("tsformer-nb"), *TRAIN, "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (out / "checkpoint.npz").exists() and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(.01)
+    time.sleep(rng.uniform(0, 2))
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    if not (out / "metrics.json").exists():
+        assert "--resume" in run(tool("tsformer-nb"), "evaluate", out).stderr
+        result = train(out, "--resume")
+        assert result.returncode == 0, result.stderr
+    assert alike(whole, out)
+
+
+def test_ctrl_c_says_how_to_go_on(whole, tmp_path):
+    out = tmp_path / "run"
+    child = subprocess.Popen([tool("tsformer-nb"), *TRAIN, "--out", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (out / "checkpoint.npz").exists() and child.poll() is None:
+        time.sleep(.01)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=120)
+    assert child.returncode == 130 and "--resume goes on" in said and "Traceback" not in said, said
+    other = train(out, "--resume", "--seed", "1")
+    assert other.returncode == 2 and "belongs to a training with other training" in other.stderr
+    assert "--resume goes on with it" in train(out).stderr
+    assert train(out, "--resume").returncode == 0 and alike(whole, out)
+
+
+def test_a_run_is_not_written_over_by_accident(whole, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(whole, copy)
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    for options, words in (((), "--overwrite replaces it"), (("--resume",), "nothing to resume")):
+        result = train(copy, *options)
+        assert result.returncode == 2 and words in result.stderr and len(result.stderr.strip().splitlines()) == 1
+    assert before == {path.name: path.read_bytes() for path in copy.iterdir()}
+    result = train(copy, "--overwrite")
+    assert result.returncode == 0 and alike(whole, copy), result.stderr
+
+
+FULL = """
+import resource, signal, sys
+import keras, tqdm.keras
+from tsformer_nb.cli import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+class Fill(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+
+tqdm.keras.TqdmCallback = lambda **options: Fill()
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(whole, tmp_path):
+    out = tmp_path / "run"
+    result = run(sys.executable, "-c", FULL, *TRAIN, "--out", out)
+    assert result.returncode == 2 and "checkpoint.npz" in result.stderr and "Traceback" not in result.stderr, result.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["checkpoint.npz", "history.csv"]
+    assert train(out, "--resume").returncode == 0 and alike(whole, out)
+
+
+def test_a_loss_that_is_no_number_stops_with_a_cause(tmp_path):
+    from tsformer_nb.data import InputError, load_dataset
+    from tsformer_nb.training import TrainingConfig, fit, make_model
+
+    data = load_dataset("sample")
+    with pytest.raises(InputError, match="The loss of epoch 1 is nan.*learning rate"):
+        fit(make_model("collapsed", data), data, TrainingConfig(epochs=2, learning_rate=1e30, warmup=None), progress=False)
+
+
+@pytest.mark.parametrize("file, damage", [
+    ("model.keras", lambda content: content[:1000]), ("model.keras", lambda content: b""), ("model.keras", lambda content: b"PK" + bytes(500)),
+    ("model.keras", lambda content: content[:5000] + bytes(100) + content[5100:]),
+    ("metrics.json", lambda content: content[:100]), ("metrics.json", lambda content: b"[]"), ("metrics.json", lambda content: b"\xff\xfe"),
+    ("metrics.json", lambda content: content.replace(b'"format": 1', b'"format": 99')),
+])
+def test_a_damaged_run_is_told(whole, tmp_path, file, damage):
+    from tsformer_nb.data import InputError
+    from tsformer_nb.training import load_run
+
+    copy = tmp_path / "run"
+    shutil.copytree(whole, copy)
+    (copy / file).write_bytes(damage((whole / file).read_bytes()))
+    with pytest.raises(InputError, match=f"{file}.*(train again|newer version)"):
+        load_run(copy)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:1000], lambda content: b"", lambda content: b"PK\3\4" + bytes(100),
+                                    lambda content: content[:9000] + bytes(50) + content[9050:]])
+def test_a_damaged_checkpoint_is_told(tmp_path, damage):
+    import io
+
+    from tsformer_nb.data import InputError
+    from tsformer_nb.training import read_checkpoint
+
+    buffer = io.BytesIO()
+    np.savez(buffer, kept=np.array(json.dumps({"epoch": 1})), state0=np.random.default_rng(0).normal(size=5000))
+    (tmp_path / "checkpoint.npz").write_bytes(buffer.getvalue())
+    assert read_checkpoint(tmp_path)[0] == {"epoch": 1}
+    (tmp_path / "checkpoint.npz").write_bytes(damage(buffer.getvalue()))
+    with pytest.raises(InputError, match="checkpoint.npz is damaged"):
+        read_checkpoint(tmp_path)
+
+
+def test_nothing_is_unpickled():
+    "A pickle in a checkpoint is refused, and no code of ours asks for one."
+    for path in (Path(__file__).parents[1] / "tsformer_nb").glob("*.py"):
+        text = path.read_text()
+        assert "pickle" not in text.replace("allow_pickle=False", "").replace("unpickled", ""), path.name
+        assert "safe_mode=False" not in text and "shell=True" not in text and " eval(" not in text and "extractall" not in text, path.name
+
+
+def test_a_run_predicts_the_same_on_another_backend(whole, tmp_path):
+    code = ("import sys, numpy as np, keras; from tsformer_nb.training import load_run, predict; "
+            "from tsformer_nb.data import load_dataset; "
+            "assert keras.backend.backend() == sys.argv[2]; "
+            "np.save(sys.argv[3], predict(load_run(sys.argv[1])[0], load_dataset('sample').x_test))")
+    other = next((name for name in ("jax", "torch") if importlib.util.find_spec(name)), None)
+    if other is None:
+        pytest.skip("neither JAX nor PyTorch is installed")
+    for backend in ("tensorflow", other):
+        result = run(sys.executable, "-c", code, whole, backend, tmp_path / f"{backend}.npy", KERAS_BACKEND=backend)
+        assert result.returncode == 0, result.stderr
+    one, two = (np.load(tmp_path / f"{backend}.npy") for backend in ("tensorflow", other))
+    np.testing.assert_allclose(one, two, atol=1e-5)
