@@ -87,7 +87,7 @@ def test_a_series_that_never_changes_is_said(tmp_path):
 
 @pytest.mark.parametrize("train, test, words", [
     ("1\t0\t1\n1\t1\t0\n", SOUND, "X_TRAIN.tsv holds one class only"),
-    (SOUND, SOUND + "3\t0\t1\n", "X_TEST.tsv holds the label 3"),
+    (SOUND, SOUND + "3\t0\t1\n", "X_TEST.tsv, line 3, column 1: the label 3 does not occur in X_TRAIN.tsv"),
     (SOUND, "1\t0\t1\t2\n", "X_TEST.tsv has series of 3 steps"),
 ])
 def test_files_that_do_not_fit_together(tmp_path, train, test, words):

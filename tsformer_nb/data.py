@@ -316,7 +316,8 @@ def load_dataset(
     if len(classes) < 2:
         raise InputError(f"{train} holds one class only ({classes[0]}): a classifier needs at least 2.")
     if unseen := sorted(set(test_labels.tolist()) - set(classes.tolist())):
-        raise InputError(f"{test} holds the label {unseen[0]}, which {train.name} does not: no model can learn it.")
+        line = _line_of(test, int(np.flatnonzero(test_labels == unseen[0])[0]))
+        raise InputError(f"{test}, line {line}, column 1: the label {unseen[0]} does not occur in {train.name}: no model can learn it.")
     if x_train.shape[1] != x_test.shape[1]:
         raise InputError(f"{test} has series of {x_test.shape[1]} steps, {train.name} of {x_train.shape[1]}: "
                          "they must have one length.")
