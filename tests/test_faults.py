@@ -66,7 +66,8 @@ def test_a_killed_training_goes_on_to_the_same_end(whole, tmp_path, trial):
 
 def test_ctrl_c_says_how_to_go_on(whole, tmp_path):
     out = tmp_path / "run"
-    child = subprocess.Popen([tool("tsformer-nb"), *TRAIN, "--out", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell starts what runs in the background deaf to Ctrl-C
+    child = subprocess.Popen([tool("tsformer-nb"), *TRAIN, "--out", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     while not (out / "checkpoint.npz").exists() and child.poll() is None:
         time.sleep(.01)
     child.send_signal(signal.SIGINT)
