@@ -43,9 +43,9 @@ def with_anchors(
     result, waiting = [], []
     for cell in cells:
         text = source(cell)
-        if cell["cell_type"] == "markdown" and language(cell) == "en":
+        if language(cell) == "en":
             waiting = [slug(found[2]) for found in HEADING.finditer(text)]
-        if cell["cell_type"] == "markdown" and language(cell):
+        if language(cell):  # code cells have no language
             anchors = iter(waiting)
             text = HEADING.sub(lambda found: f"{found[0]} {{#{next(anchors)}}}", text)
         result.append({**cell, "source": text.splitlines(keepends=True)})
@@ -164,11 +164,12 @@ def reference(
 ) -> str:  # Markdown: a page
     "The reference of the package, made from its signatures and docstrings."
     title, about, chapter, returns = REFERENCE[lang]
+    known = symbols()
     parts = [f"---\ntitle: {title}\ntoc-depth: 2\n---\n", about]
     for module, path in modules().items():
         name = title_of(path, lang)
         parts.append(f"## tsformer_nb.{module} {{#{module}}}\n\n{chapter} [{name}]({page_name(path)}.ipynb)")
-        for full, obj in symbols().items():
+        for full, obj in known.items():
             if not full.startswith(module + "."):
                 continue
             rows = []

@@ -226,8 +226,9 @@ def fit(
         callbacks.append(TqdmCallback(verbose=0, tqdm_class=tqdm))  # plain text, in a terminal as in a notebook
     validation = (data.x_train[held_out], data.y_train[held_out]) if len(held_out) else None
     parts = max(1, -(-len(held_out) // 256))  # equal parts compile once, and fit in memory with the published 500 × 500 scores
-    batches.epoch = keeper.restore(model) if keeper and resume else 0
-    batches.start_epoch()
+    if keeper and resume:
+        batches.epoch = keeper.restore(model)
+        batches.start_epoch()
     history = model.fit(batches, validation_data=validation, validation_batch_size=max(1, -(-len(held_out) // parts)),
                         initial_epoch=batches.epoch, epochs=config.epochs, callbacks=callbacks, verbose=0)
     return keeper.history if keeper else history.history
@@ -466,12 +467,10 @@ def load_run(
     try:
         metrics = json.loads((folder / "metrics.json").read_text())
         metrics["classes"], metrics["n_timesteps"]
-        if metrics.get("format", 1) > 1:
-            raise InputError(f"{folder / 'metrics.json'} was written by a newer version of tsformer_nb: update it.")
-    except InputError:
-        raise
     except (ValueError, LookupError, TypeError):
         raise InputError(f"{folder / 'metrics.json'} is damaged: train again.") from None
+    if metrics.get("format", 1) > 1:
+        raise InputError(f"{folder / 'metrics.json'} was written by a newer version of tsformer_nb: update it.")
     if not is_genuine(folder / "model.keras", metrics.get("model_sha256", "")):
         raise InputError(f"{folder / 'model.keras'} is not the file that {folder / 'metrics.json'} was written with: train again.")
     try:
