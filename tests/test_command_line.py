@@ -91,6 +91,9 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
     assert "test accuracy" in tsformer_nb("evaluate", tmp_path / "tsformer", cwd="/").stdout
     result = tsformer_nb("predict", "tsformer", "Mine_TEST.tsv", "--out", "p.csv", cwd=tmp_path)
     assert result.returncode == 0 and result.stdout == "" and result.stderr == ""
+    (tmp_path / "short.tsv").write_text("1\t2\t3\n")
+    result = tsformer_nb("predict", "tsformer", "short.tsv", "--out", "q.csv", cwd=tmp_path)
+    assert result.returncode == 2 and "short.tsv has series of 3 steps, but the model was trained on 60" in result.stderr and not (tmp_path / "q.csv").exists()
     rows = list(csv.DictReader(open(tmp_path / "p.csv")))
     assert len(rows) == 36 and set(rows[0]) == {"predicted", "p(-3)", "p(8)", "p(20)"}
     hits = np.mean([int(row["predicted"]) == label for row, label in zip(rows, np.repeat([-3, 8, 20], 12))])
@@ -105,6 +108,7 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
     (("train", "--data", "sample", "--epochs", "1", "--out", "/dev/null/run"), "/dev/null/run"),
     (("evaluate", "nowhere"), "not a finished run"),
     (("predict", "nowhere", "broken.tsv"), "line 1, column 2: 'x'"),
+    (("predict", "nowhere", "."), "it is a folder, a pipe or a device"),
     ((), "required"),
 ])
 def test_a_mistake_is_one_or_two_lines_and_status_2(arguments, words, tmp_path):
@@ -112,6 +116,11 @@ def test_a_mistake_is_one_or_two_lines_and_status_2(arguments, words, tmp_path):
     result = tsformer_nb(*arguments, cwd=tmp_path)
     assert result.returncode == 2 and words in result.stderr and "saved" not in result.stdout
     assert 1 <= len(result.stderr.strip().splitlines()) <= 2 and "Traceback" not in result.stderr
+
+
+def test_a_backend_that_is_not_there_is_told(tmp_path):
+    result = tsformer_nb("train", "--data", "sample", cwd=tmp_path, KERAS_BACKEND="abacus")
+    assert result.returncode == 2 and "Keras cannot start" in result.stderr and len(result.stderr.strip().splitlines()) == 1
 
 
 def test_without_network_and_cache_the_remedies_are_named(tmp_path):

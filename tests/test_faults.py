@@ -1,5 +1,6 @@
 "Trainings and runs under attack: killed, out of disk, gone wrong, damaged. Nothing is lost, and each failure is a sentence."
 import importlib.util
+import io
 import json
 import os
 import random
@@ -47,29 +48,64 @@ def alike(one, two):
     return same and figures[0] == figures[1] and all(np.array_equal(a, b) for a, b in zip(weights(one), weights(two)))
 
 
+def start(folder, *options):
+    "A training in the background; it hears Ctrl-C, to which a shell may have made its children deaf."
+    return subprocess.Popen([tool("tsformer-nb"), *TRAIN, "--out", folder, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+
+
+def wait_for_an_epoch(child, folder):
+    deadline = time.monotonic() + 120
+    while not (folder / "checkpoint.npz").exists() and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(.01)
+    assert (folder / "checkpoint.npz").exists()
+
+
 @pytest.mark.parametrize("trial", range(KILLS))
 def test_a_killed_training_goes_on_to_the_same_end(whole, tmp_path, trial):
     out, rng = tmp_path / "run", random.Random(trial)
-    child = subprocess.Popen([tool("tsformer-nb"), *TRAIN, "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (out / "checkpoint.npz").exists() and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(.01)
-    time.sleep(rng.uniform(0, 2))
+    child = start(out)
+    if trial % 3 < 2:
+        wait_for_an_epoch(child, out)
+        time.sleep(rng.uniform(0, 2))
+    else:  # at any moment, also before the first epoch
+        time.sleep(rng.uniform(.5, 12))
     child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.communicate()
     if not (out / "metrics.json").exists():
-        assert "--resume" in run(tool("tsformer-nb"), "evaluate", out).stderr
-        result = train(out, "--resume")
+        kept = (out / "checkpoint.npz").exists()
+        assert ("--resume" if kept else "makes one") in run(tool("tsformer-nb"), "evaluate", out).stderr
+        result = train(out, *(["--resume"] if kept else []))
         assert result.returncode == 0, result.stderr
+        assert {path.name for path in out.iterdir()} == {path.name for path in whole.iterdir()}  # nothing half is left
     assert alike(whole, out)
+
+
+@pytest.mark.parametrize("trial", range(KILLS))
+def test_ctrl_c_at_any_moment_is_no_traceback(tmp_path, trial):
+    child = start(tmp_path / "run")
+    time.sleep(random.Random(trial).uniform(1, 10))
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=120)
+    assert child.returncode in (130, 0) and "Traceback" not in said, said
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path):
+    out = tmp_path / "run"
+    child = start(out, "--epochs", "500")
+    wait_for_an_epoch(child, out)
+    for option in ("--resume", "--overwrite"):
+        result = train(out, option)
+        assert result.returncode == 2 and "Another training is writing to" in result.stderr and len(result.stderr.strip().splitlines()) == 1
+    assert child.poll() is None  # and that one goes on undisturbed
+    child.send_signal(signal.SIGINT)
+    assert "--resume goes on" in child.communicate(timeout=120)[1]
 
 
 def test_ctrl_c_says_how_to_go_on(whole, tmp_path):
     out = tmp_path / "run"
-    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell starts what runs in the background deaf to Ctrl-C
-    child = subprocess.Popen([tool("tsformer-nb"), *TRAIN, "--out", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
-    while not (out / "checkpoint.npz").exists() and child.poll() is None:
-        time.sleep(.01)
+    child = start(out)
+    wait_for_an_epoch(child, out)
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=120)
     assert child.returncode == 130 and "--resume goes on" in said and "Traceback" not in said, said
@@ -99,18 +135,23 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 class Fill(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 2:
+        self.fill(epoch == 2 and sys.argv[1] == "checkpoint.npz")
+    def on_train_end(self, logs=None):
+        self.fill(sys.argv[1] == "model.keras")
+    def fill(self, now):
+        if now:
             resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 
 tqdm.keras.TqdmCallback = lambda **options: Fill()
-sys.exit(main(sys.argv[1:]))
+sys.exit(main(sys.argv[2:]))
 """
 
 
-def test_a_full_disk_leaves_the_last_good_checkpoint(whole, tmp_path):
+@pytest.mark.parametrize("file", ["checkpoint.npz", "model.keras"])
+def test_a_full_disk_leaves_the_last_good_checkpoint(whole, tmp_path, file):
     out = tmp_path / "run"
-    result = run(sys.executable, "-c", FULL, *TRAIN, "--out", out)
-    assert result.returncode == 2 and "checkpoint.npz" in result.stderr and "Traceback" not in result.stderr, result.stderr
+    result = run(sys.executable, "-c", FULL, file, *TRAIN, "--out", out)
+    assert result.returncode == 2 and file in result.stderr and "Traceback" not in result.stderr, result.stderr
     assert sorted(path.name for path in out.iterdir()) == ["checkpoint.npz", "history.csv"]
     assert train(out, "--resume").returncode == 0 and alike(whole, out)
 
@@ -141,21 +182,69 @@ def test_a_damaged_run_is_told(whole, tmp_path, file, damage):
         load_run(copy)
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:1000], lambda content: b"", lambda content: b"PK\3\4" + bytes(100),
-                                    lambda content: content[:9000] + bytes(50) + content[9050:]])
-def test_a_damaged_checkpoint_is_told(tmp_path, damage):
-    import io
+def npz(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **{name: np.array(value) for name, value in arrays.items()})
+    return buffer.getvalue()
 
+
+CHECKPOINT = npz(kept=json.dumps({"format": 1, "epoch": 1}), state0=np.random.default_rng(0).normal(size=5000))
+
+
+@pytest.mark.parametrize("content, words", [
+    (CHECKPOINT[:1000], "is damaged"), (b"", "is damaged"), (b"PK\3\4" + bytes(100), "is damaged"),
+    (CHECKPOINT[:9000] + bytes(50) + CHECKPOINT[9050:], "is damaged"),
+    (npz(weights=[1, 2]), "is damaged"), (npz(kept="[]"), "is damaged"), (npz(kept=json.dumps({"format": 99})), "newer version"),
+])
+def test_a_damaged_checkpoint_is_told(tmp_path, content, words):
     from tsformer_nb.data import InputError
     from tsformer_nb.training import read_checkpoint
 
-    buffer = io.BytesIO()
-    np.savez(buffer, kept=np.array(json.dumps({"epoch": 1})), state0=np.random.default_rng(0).normal(size=5000))
-    (tmp_path / "checkpoint.npz").write_bytes(buffer.getvalue())
-    assert read_checkpoint(tmp_path)[0] == {"epoch": 1}
-    (tmp_path / "checkpoint.npz").write_bytes(damage(buffer.getvalue()))
-    with pytest.raises(InputError, match="checkpoint.npz is damaged"):
+    (tmp_path / "checkpoint.npz").write_bytes(CHECKPOINT)
+    assert read_checkpoint(tmp_path)[0]["epoch"] == 1
+    (tmp_path / "checkpoint.npz").write_bytes(content)
+    with pytest.raises(InputError, match=f"checkpoint.npz.* {words}"):
         read_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_of_another_model_is_told(tmp_path):
+    from tsformer_nb.data import InputError, load_dataset
+    from tsformer_nb.training import TrainingConfig, fit, make_model, read_checkpoint
+
+    data, config = load_dataset("sample"), TrainingConfig(epochs=2, min_steps=1)
+    fit(make_model("collapsed", data), data, config, keep=tmp_path, progress=False)
+    kept, arrays = read_checkpoint(tmp_path)
+    del arrays["state1"]
+    (tmp_path / "checkpoint.npz").write_bytes(npz(kept=json.dumps(kept), **arrays))
+    with pytest.raises(InputError, match="does not fit this model"):
+        fit(make_model("collapsed", data), data, config, keep=tmp_path, resume=True, progress=False)
+
+
+def test_a_run_damaged_at_random_is_told_or_whole(whole, tmp_path):
+    "Bits flipped, pieces cut: what loads predicts as before, and all else is an InputError."
+    from tsformer_nb.data import InputError
+    from tsformer_nb.training import load_run
+
+    copy, rng, told = tmp_path / "run", random.Random(0), 0
+    before = weights(whole)
+    shutil.copytree(whole, copy)
+    for _ in range(20 * KILLS):
+        name = rng.choice(["metrics.json", "model.keras"])
+        content = bytearray((whole / name).read_bytes())
+        for _ in range(rng.randint(1, 3)):
+            place = rng.randrange(len(content))
+            if rng.random() < .5:
+                content[place] ^= 1 << rng.randrange(8)
+            else:
+                del content[place:place + rng.choice([1, 10, 10_000])]
+        (copy / name).write_bytes(content)
+        try:
+            assert all(np.array_equal(one, two) for one, two in zip(before, load_run(copy)[0].get_weights()))
+        except InputError as error:
+            assert str(copy) in str(error)
+            told += 1
+        shutil.copy(whole / name, copy / name)
+    assert told > 5 * KILLS
 
 
 def test_nothing_is_unpickled():

@@ -5,19 +5,52 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
 
 from conftest import ROOT, run, tool
 
 
-def test_the_wheel_holds_every_module_the_data_and_the_licence(tmp_path):
-    shutil.copytree(ROOT, tmp_path / "src", ignore=shutil.ignore_patterns(".venv", ".git", "runs", "_docs", "_proc", "build", "*.egg-info"))
-    result = run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, tmp_path / "src")
+FILES = {str(path.relative_to(ROOT)) for path in (ROOT / "tsformer_nb").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+
+INSTALLED = """
+import importlib, pathlib, sys
+import tsformer_nb
+from tsformer_nb.data import load_dataset
+place = pathlib.Path(tsformer_nb.__file__).parent
+assert place.is_relative_to(sys.prefix), place
+for path in place.glob("[!_]*.py"):
+    importlib.import_module(f"tsformer_nb.{path.stem}")
+print(load_dataset("sample").x_train.shape)
+print(*sorted(str(path.relative_to(place.parent)) for path in place.rglob("*") if path.is_file() and "__pycache__" not in path.parts), sep="\\n")
+print(*place.parent.glob("tsformer_nb-*.dist-info/**/LICENSE"))
+"""
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_it_installs_into_an_empty_environment(kind, tmp_path):
+    "With every module, the data and the licence. Its dependencies are lent by the environment of the tests, so this needs no network."
+    source, environment = tmp_path / "src", tmp_path / "environment"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".venv", ".git", "runs", "_docs", "_proc", "build", "*.egg-info"))
+    result = run(sys.executable, "-c", f"from setuptools import build_meta; build_meta.build_{kind}({str(tmp_path)!r})", cwd=source)
     assert result.returncode == 0, result.stderr
-    names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
-    expected = {str(path.relative_to(ROOT)) for path in (ROOT / "tsformer_nb").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    assert expected <= names and "tsformer_nb/files/FordA_sample_TRAIN.tsv.gz" in names
-    assert any(name.endswith("LICENSE") for name in names)
+    venv.create(environment, symlinks=True)
+    python = next(environment.glob("*/python"), environment / "Scripts" / "python.exe")
+    lent = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
+    Path(lent, "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    built = next(path for path in tmp_path.iterdir() if path.suffix in (".whl", ".gz"))
+    result = run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-index", "--no-deps", "--no-build-isolation", built)
+    assert result.returncode == 0, result.stderr
+    result = run(python, "-c", INSTALLED, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    shape, *files, licence = result.stdout.splitlines()
+    assert shape == "(64, 500, 1)" and FILES <= set(files) and "tsformer_nb/files/FordA_sample_TRAIN.tsv.gz" in files
+    assert Path(licence).read_bytes() == (ROOT / "LICENSE").read_bytes()
+    result = run(python.with_name("tsformer-nb"), "data", "sample", cwd=tmp_path)
+    assert result.returncode == 0 and "64 series" in result.stdout
 
 
 def test_the_version_stands_in_three_places_alike():

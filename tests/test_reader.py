@@ -61,6 +61,12 @@ def test_files_that_are_no_text(tmp_path):
         assert "gzip" in told(packed) or "is empty" in told(packed)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "f.tsv")
+    assert "a pipe or a device" in told(tmp_path / "f.tsv")  # opening it would wait for a writer, perhaps for ever
+
+
 def test_a_line_without_end_does_not_fill_the_memory(tmp_path):
     path = tmp_path / "long.tsv"
     with open(path, "wb") as file:

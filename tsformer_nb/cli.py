@@ -11,8 +11,11 @@ import csv
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +89,8 @@ def _training():
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         from tsformer_nb import training
+    except (ImportError, ValueError) as error:
+        raise InputError(f"Keras cannot start: {error}. KERAS_BACKEND names what it computes with; leave it unset for TensorFlow.") from None
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -108,8 +113,8 @@ def train_command(args) -> None:
         print("The published encoder is slow: expect minutes for each epoch.", file=sys.stderr)
     try:
         metrics = training.train_run(data, args.model, config, out, overwrite=args.overwrite, resume=args.resume)
-    except (KeyboardInterrupt, OSError):
-        if (Path(out) / "checkpoint.npz").exists():
+    except BaseException as error:
+        if not isinstance(error, InputError) and (Path(out) / training.CHECKPOINT).exists():
             print(f"\ntsformer-nb: the finished epochs are kept in {out}. The same command with --resume goes on.", file=sys.stderr)
         raise
     print(f"{metrics['model']}: {metrics['parameters']:,} parameters, {metrics['epochs']} epochs in {metrics['train_seconds']:.0f} s")
@@ -166,13 +171,36 @@ def _say_ours(usual):
             usual(message, category, *place, **more)
     return show
 
+# %% ../nbs/cli.ipynb #c50097d2
+@contextmanager
+def _ctrl_c():
+    "Once Ctrl-C is pressed, whatever goes wrong is its doing: TensorFlow may turn the interrupt into an error of another name."
+    pressed = []
+
+    def press(*_):
+        pressed.append(True)
+        raise KeyboardInterrupt
+
+    heard = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if heard:
+        signal.signal(signal.SIGINT, press)
+    try:
+        yield
+    except Exception:
+        if pressed:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if heard:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def main(
     arguments: list[str] | None = None,  # None: those of the command line
 ) -> int:  # exit status: 0, 2 after an error the user can mend, 130 after Ctrl-C
     "Run a command; an `InputError` becomes its text on standard error."
     try:
-        with warnings.catch_warnings():
+        with _ctrl_c(), warnings.catch_warnings():
             warnings.simplefilter("always", InputWarning)
             warnings.showwarning = _say_ours(warnings.showwarning)
             args = parser().parse_args(arguments)
@@ -183,6 +211,9 @@ def main(
     except KeyboardInterrupt:
         print("tsformer-nb: stopped.", file=sys.stderr)
         return 130
+    except MemoryError:
+        print("tsformer-nb: There is not enough memory for this: use fewer or shorter series.", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # for example `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError as error:

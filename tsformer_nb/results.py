@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .data import Dataset, InputError, dither, load_dataset, split, write_whole
+from .data import RESULTS, Dataset, InputError, dither, load_dataset, split, write_whole
 from .encoder import EncoderBlock
 from .model import TSFormer, config_for
 from .training import RECIPES, TrainingConfig, accuracy_of, dither_level, evaluate, fit, make_model, predict, score, versions
@@ -163,7 +163,7 @@ def validate(
 # %% ../nbs/05_results.ipynb #results023
 def search(
     n_trials: int,  # candidates to try
-    record: str | Path = "results/search.csv",  # a row for each candidate; beside it lies Optuna's own journal
+    record: str | Path = RESULTS / "search.csv",  # a row for each candidate; beside it lies Optuna's own journal
     data: Dataset | None = None,  # None: FordA
     folds: tuple[int, ...] = (0, 1, 2),  # validation splits
 ):  # an optuna Study
@@ -317,8 +317,8 @@ def _measure_peer(name: str, data: Dataset, seed: int) -> dict:
 
 # %% ../nbs/05_results.ipynb #results048
 def bench(
-    out: str | Path = "results/results.csv",  # gets a row for each entrant and seed; rows that are there are not measured again
-    curves: str | Path | None = "results/curves.csv",  # gets a row for each epoch of our trainings with validation; None: not kept
+    out: str | Path = RESULTS / "results.csv",  # gets a row for each entrant and seed; rows that are there are not measured again
+    curves: str | Path | None = RESULTS / "curves.csv",  # gets a row for each epoch of our trainings with validation; None: not kept
     where: tuple[str, ...] = ("FordA",),  # data sets
     entrants: tuple[str, ...] = (*OURS, *PEERS),  # who takes part
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
@@ -387,7 +387,7 @@ def results_table(
 
 # %% ../nbs/05_results.ipynb #9edeb9ee
 def race(
-    out: str | Path = "results/race.csv",  # gets a row for each runner and split
+    out: str | Path = RESULTS / "race.csv",  # gets a row for each runner and split
     schedules: tuple[int, ...] = (5, 10, 20),  # epochs that `TSFormer` is given
     folds: tuple[int, ...] = (0, 1, 2),  # validation splits
     data: Dataset | None = None,  # None: FordA
