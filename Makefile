@@ -10,8 +10,9 @@ train: .venv/.package            ## fetch FordA, train a Transformer on it, prin
 test: .venv/.book                ## every notebook as a test, and what a cell cannot test
 	$(BIN)/python -m pytest
 
-torture: .venv/.book             ## faults by the hundred (about an hour): kills, a fuzzer for ten minutes, a line of 1 GB
-	TSFORMER_KILLS=30 TSFORMER_FUZZ_SECONDS=600 TSFORMER_LONG_LINE=1000000000 $(BIN)/python -m pytest tests/test_faults.py tests/test_reader.py tests/test_sources.py
+torture: .venv/.book             ## faults by the hundred (an hour and more): kills, a fuzzer for ten minutes, a line of 1 GB, each notebook twice
+	TSFORMER_KILLS=30 TSFORMER_FUZZ_SECONDS=600 TSFORMER_LONG_LINE=1000000000 TSFORMER_TWICE=1 \
+	$(BIN)/python -m pytest tests/test_reader.py tests/test_sources.py tests/test_faults.py tests/test_notebooks.py
 
 docs: .venv/.book                ## the site, in both languages, in _docs/
 	$(BIN)/python -c "from tsformer_nb.site import build_sites; build_sites()"
@@ -24,11 +25,11 @@ lab: .venv/.book                 ## the book in JupyterLab
 
 bench: .venv/.bench              ## measure ours and the peers anew (an hour and more), then the pages that show the figures
 	rm -f nbs/results/results.csv nbs/results/curves.csv
-	cd nbs && ../$(BIN)/python -c "from tsformer_nb.results import bench, race; bench(); race()"
+	$(BIN)/python -c "from tsformer_nb.results import bench, race; bench(); race()"
 	$(MAKE) notebooks
 
 search: .venv/.bench             ## go on with the search for a better TSFormer
-	cd nbs && ../$(BIN)/python -c "from tsformer_nb.results import search; search(20)"
+	$(BIN)/python -c "from tsformer_nb.results import search; search(20)"
 
 notebooks: .venv/.book           ## after an edit: export, run every notebook, save its outputs, clean, write the README
 	$(BIN)/nbdev_export

@@ -271,6 +271,22 @@ def test_a_run_predicts_the_same_on_another_backend(whole, tmp_path):
     np.testing.assert_allclose(one, two, atol=.02)  # the logarithm of a nearly empty frequency magnifies how each backend rounds
 
 
+def test_another_processor_gives_the_same_model_up_to_rounding(tmp_path):
+    "Here played by TensorFlow without the instructions, or the kernels, that this processor has. Chapter 03 does it with threads."
+    code = ("import sys, numpy as np; from tsformer_nb.data import load_dataset; "
+            "from tsformer_nb.training import TrainingConfig, fit, make_model, predict; "
+            "data = load_dataset('sample'); model = make_model('tsformer', data); fit(model, data, TrainingConfig(epochs=3), progress=False); "
+            "np.save(sys.argv[1], predict(model, data.x_test))")
+    found = []
+    for environment in ({}, {"ONEDNN_MAX_CPU_ISA": "SSE41", "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2"}, {"TF_ENABLE_ONEDNN_OPTS": "0"}):
+        result = run(sys.executable, "-c", code, tmp_path / "p.npy", **environment)
+        assert result.returncode == 0, result.stderr
+        found.append(np.load(tmp_path / "p.npy"))
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], atol=1e-3)
+        assert (other.argmax(axis=1) == found[0].argmax(axis=1)).all()
+
+
 def test_weights_depend_on_the_seed_and_the_training_series_alone(tmp_path):
     "Not on what is validated on, what is logged or kept, or what was computed before in the same process."
     from dataclasses import replace

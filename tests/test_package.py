@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def test_it_installs_into_an_empty_environment(kind, tmp_path):
     assert Path(licence).read_bytes() == (ROOT / "LICENSE").read_bytes()
     result = run(python.with_name("tsformer-nb"), "data", "sample", cwd=tmp_path)
     assert result.returncode == 0 and "64 series" in result.stdout
+
+
+def test_every_installed_package_is_pinned():
+    "Nothing comes in that was not known to work: `constraints.txt` is the list to audit."
+    name_of = lambda text: re.split(r"[=\s]", text)[0].lower().replace("_", "-")
+    pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line[:1] not in ("", "#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+( ; python_version .+)?", line) for line in pins)
+    if f"keras=={metadata.version('keras')}" not in {line.split(" ")[0] for line in pins}:
+        pytest.skip("installed without constraints.txt")
+    installed = {name_of(found.metadata["Name"]) for found in metadata.distributions()}
+    large = r"torch.*|nvidia-.*|cuda-.*|triton"  # which of these torch brings depends on the machine
+    assert {name for name in installed - {name_of(line) for line in pins} if not re.fullmatch(large, name)} <= {"pip", "tsformer-nb"}
 
 
 def test_the_version_stands_in_three_places_alike():

@@ -202,7 +202,7 @@ WRONG = "the file that arrived is not the right one"
 
 
 def _download(url: str, output_file: str, _=None) -> None:
-    "A downloader for pooch that ends: its own waits for each byte anew, so a source that trickles could hold it for days."
+    "A downloader for pooch that ends, also where a source trickles."
     import requests
     from tqdm import tqdm
 
