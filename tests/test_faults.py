@@ -84,7 +84,8 @@ def test_a_killed_training_goes_on_to_the_same_end(whole, tmp_path, trial):
 @pytest.mark.parametrize("trial", range(KILLS))
 def test_ctrl_c_at_any_moment_is_no_traceback(tmp_path, trial):
     child = start(tmp_path / "run")
-    time.sleep(random.Random(trial).uniform(1, 10))
+    assert child.stdout.readline()  # before that, Python itself is starting
+    time.sleep(random.Random(trial).uniform(0, 10))
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=120)
     assert child.returncode in (130, 0) and "Traceback" not in said, said
@@ -112,7 +113,9 @@ def test_ctrl_c_says_how_to_go_on(whole, tmp_path):
     other = train(out, "--resume", "--seed", "1")
     assert other.returncode == 2 and "belongs to a training with other training" in other.stderr
     assert "--resume goes on with it" in train(out).stderr
+    (out / "part-0.csv").write_text("not ours"), (out / "checkpoint.npz.1.part").write_text("half of ours")
     assert train(out, "--resume").returncode == 0 and alike(whole, out)
+    assert (out / "part-0.csv").exists() and not (out / "checkpoint.npz.1.part").exists()
 
 
 def test_a_run_is_not_written_over_by_accident(whole, tmp_path):
@@ -275,7 +278,7 @@ def test_another_processor_gives_the_same_model_up_to_rounding(tmp_path):
     "Here played by TensorFlow without the instructions, or the kernels, that this processor has. Chapter 03 does it with threads."
     code = ("import sys, numpy as np; from tsformer_nb.data import load_dataset; "
             "from tsformer_nb.training import TrainingConfig, fit, make_model, predict; "
-            "data = load_dataset('sample'); model = make_model('tsformer', data); fit(model, data, TrainingConfig(epochs=3), progress=False); "
+            "data = load_dataset('sample'); model = make_model('tsformer', data); fit(model, data, TrainingConfig(epochs=10), progress=False); "  # long enough for XLA
             "np.save(sys.argv[1], predict(model, data.x_test))")
     found = []
     for environment in ({}, {"ONEDNN_MAX_CPU_ISA": "SSE41", "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2"}, {"TF_ENABLE_ONEDNN_OPTS": "0"}):
@@ -283,7 +286,7 @@ def test_another_processor_gives_the_same_model_up_to_rounding(tmp_path):
         assert result.returncode == 0, result.stderr
         found.append(np.load(tmp_path / "p.npy"))
     for other in found[1:]:
-        np.testing.assert_allclose(other, found[0], atol=1e-3)
+        np.testing.assert_allclose(other, found[0], atol=.02)
         assert (other.argmax(axis=1) == found[0].argmax(axis=1)).all()
 
 

@@ -59,8 +59,8 @@ def test_every_installed_package_is_pinned():
     name_of = lambda text: re.split(r"[=\s]", text)[0].lower().replace("_", "-")
     pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line[:1] not in ("", "#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+( ; python_version .+)?", line) for line in pins)
-    if f"keras=={metadata.version('keras')}" not in {line.split(" ")[0] for line in pins}:
-        pytest.skip("installed without constraints.txt")
+    if sys.platform != "linux" or f"keras=={metadata.version('keras')}" not in {line.split(" ")[0] for line in pins}:
+        pytest.skip("installed without constraints.txt, or where other packages are needed")
     installed = {name_of(found.metadata["Name"]) for found in metadata.distributions()}
     large = r"torch.*|nvidia-.*|cuda-.*|triton"  # which of these torch brings depends on the machine
     assert {name for name in installed - {name_of(line) for line in pins} if not re.fullmatch(large, name)} <= {"pip", "tsformer-nb"}

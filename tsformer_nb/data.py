@@ -230,8 +230,8 @@ def _from_github(name: str, folder: Path) -> None:
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=PART) as fresh:
                 try:
                     pooch.retrieve(GITHUB + file, known_hash=CHECKSUMS[file], fname=file, path=fresh, downloader=_download)
-                except ValueError:
-                    raise LookupError(WRONG) from None
+                except ValueError as error:
+                    raise LookupError(WRONG if "hash" in str(error) else str(error)) from None
                 os.replace(Path(fresh) / file, folder / file)
 
 

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED', 'CHECKPOINT', 'FORMAT', 'RECIPES', 'MODELS', 'RUN_FILES', 'TrainingConfig', 'compile_model', 'Batches',
-           'Keeper', 'read_checkpoint', 'fit', 'make_model', 'published_log', 'plot_curves', 'predict', 'score',
-           'dither_level', 'evaluate', 'confusion_matrix', 'plot_confusion', 'versions', 'default_folder', 'train_run',
-           'accuracy_of', 'save_model', 'load_run']
+           'Keeper', 'read_checkpoint', 'Pause', 'fit', 'make_model', 'published_log', 'plot_curves', 'predict',
+           'score', 'dither_level', 'evaluate', 'confusion_matrix', 'plot_confusion', 'versions', 'default_folder',
+           'train_run', 'accuracy_of', 'save_model', 'load_run']
 
 # %% ../nbs/03_training.ipynb #ec8b931f
 import csv
@@ -17,6 +17,9 @@ import json
 import os
 import platform
 import random
+import signal
+import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -191,6 +194,8 @@ def read_checkpoint(
             arrays = {name: file[name] for name in file.files}
         kept = json.loads(str(arrays.pop("kept")))
         newer = kept["format"] > FORMAT
+    except (PermissionError, MemoryError):  # it may be sound
+        raise
     except Exception:  # NumPy and zipfile raise many types for a damaged archive
         raise InputError(f"{path} is damaged: start anew with --overwrite.") from None
     if newer:
@@ -203,6 +208,34 @@ def _refuse_nan(epoch, logs):
     if not np.isfinite(logs["loss"]):
         raise InputError(f"The loss of epoch {epoch + 1} is {logs['loss']}: the training has gone wrong. Extreme values in the data or too high a "
                          "learning rate do this; the epochs before are kept.")
+
+
+class Pause(keras.callbacks.Callback):
+    "Ctrl-C waits for the end of a batch: in the middle of one, TensorFlow may turn it into another error, or crash."
+
+    def __enter__(self):
+        self.pressed, self.usual = False, None
+        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+            self.usual = signal.signal(signal.SIGINT, self.press)
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.usual:
+            signal.signal(signal.SIGINT, self.usual)
+        if kind is None:  # pressed after the last batch
+            self.check()
+
+    def press(self, *_):
+        if self.pressed:  # the second time at once
+            raise KeyboardInterrupt
+        self.pressed = True
+        print("\nstopping at the end of this batch ...", file=sys.stderr, flush=True)
+
+    def check(self, *_):
+        if self.pressed:
+            raise KeyboardInterrupt
+
+    on_train_batch_end = on_test_batch_end = on_epoch_begin = check
 
 
 def _digest(data: Dataset) -> str:
@@ -239,8 +272,9 @@ def fit(
     if keeper and resume:
         batches.epoch = keeper.restore(model)
         batches.start_epoch()
-    history = model.fit(batches, validation_data=validation, validation_batch_size=max(1, -(-len(held_out) // parts)),
-                        initial_epoch=batches.epoch, epochs=config.epochs, callbacks=callbacks, verbose=0)
+    with Pause() as pause:
+        history = model.fit(batches, validation_data=validation, validation_batch_size=max(1, -(-len(held_out) // parts)),
+                            initial_epoch=batches.epoch, epochs=config.epochs, callbacks=[*callbacks, pause], verbose=0)
     return keeper.history if keeper else history.history
 
 # %% ../nbs/03_training.ipynb #5fbe39f9
@@ -384,38 +418,51 @@ def versions(
 RUN_FILES = ("metrics.json", CHECKPOINT, "model.keras", "history.csv", "curves.png", "confusion.png")
 
 
-@contextmanager
-def _alone(out: Path):
+def _lock(out: Path) -> int | None:
     "Keep other trainings out of a folder; the system lifts this lock when the process ends, however it ends."
     if os.name == "nt":  # has no such lock
-        yield
-        return
+        return None
     import fcntl
 
-    folder = os.open(out, os.O_RDONLY)
+    lock = os.open(out, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(folder)
+        os.close(lock)
         raise InputError(f"Another training is writing to {out}: wait for its end, or choose another folder with --out.") from None
     except OSError:  # a file system without locks
         pass
-    try:
-        yield
-    finally:
-        os.close(folder)
+    return lock
 
 
-def _claim(out: Path, overwrite: bool, resume: bool) -> None:
-    "Make sure that nothing in a folder is lost, and sweep away half files that a kill has left."
+def _make_room(out: Path, overwrite: bool, resume: bool) -> None:
+    "Make sure that nothing in a folder is lost, and sweep away what a killed training left half written."
     found = [name for name in RUN_FILES if (out / name).exists()]
     if resume and "metrics.json" in found:
         raise InputError(f"The run in {out} is finished: there is nothing to resume.")
     if found and not overwrite and not resume:
         ways = "--resume goes on with it, " if "metrics.json" not in found and CHECKPOINT in found else ""
         raise InputError(f"{out} holds a run already: {ways}--overwrite replaces it, --out takes another folder.")
-    for path in ((out / name for name in found) if not resume else (*out.glob("*.part"), *out.glob("part-*"))):
-        path.unlink()
+    half = [path for name in RUN_FILES for path in out.glob(f"{name}.[0-9]*.part")]
+    for path in (*half, out / "part-model.keras", *(out / name for name in found if not resume)):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _claimed(out: Path, overwrite: bool, resume: bool):
+    "Hold a folder for one training alone."
+    lock = None
+    try:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            lock = _lock(out)
+            _make_room(out, overwrite, resume)
+        except OSError as error:
+            raise InputError(f"Cannot write to {out}: {error.strerror}. Choose another folder with --out.") from None
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 # %% ../nbs/03_training.ipynb #2edf8b3f
 def default_folder(
@@ -443,12 +490,7 @@ def train_run(
     config = config or RECIPES.get(kind, PUBLISHED)  # make_model refuses an unknown kind
     model = make_model(kind, data, config.seed)
     out = Path(out or default_folder(data, kind, config.seed))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"Cannot write to {out}: {error.strerror}. Choose another folder with --out.") from None
-    with _alone(out):
-        _claim(out, overwrite, resume)
+    with _claimed(out, overwrite, resume):
         history = fit(model, data, config, keep=out, resume=resume, progress=progress)
         metrics, matrix = _figures(model, data, kind, config, history)
         metrics |= {"train_seconds": round(read_checkpoint(out)[0]["seconds"], 1), "model_sha256": save_model(model, out / "model.keras")}
