@@ -231,7 +231,7 @@ class Pause(keras.callbacks.Callback):
         self.pressed = True
         print("\nstopping at the end of this batch ...", file=sys.stderr, flush=True)
 
-    def check(self, *_):
+    def check(self, *_, **__):
         if self.pressed:
             raise KeyboardInterrupt
 
