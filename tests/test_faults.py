@@ -159,6 +159,16 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(whole, tmp_path, file):
     assert train(out, "--resume").returncode == 0 and alike(whole, out)
 
 
+@pytest.mark.skipif(KILLS <= 2, reason="takes a minute: `make torture`")
+def test_too_little_memory_is_told(tmp_path):
+    "Attention over 60,000 steps wants half a terabyte."
+    for part in ("TRAIN", "TEST"):
+        rows = np.random.default_rng(0).normal(size=(8, 60_000)).round(2)
+        np.savetxt(tmp_path / f"X_{part}.tsv", np.column_stack([np.arange(8) % 2, rows]), fmt="%g", delimiter="\t")
+    result = run(tool("tsformer-nb"), "train", "--data", tmp_path, "--model", "published", "--epochs", "1", "--out", tmp_path / "run")
+    assert result.returncode == 2 and "not enough memory" in result.stderr and "Traceback" not in result.stderr, result.stderr
+
+
 def test_a_loss_that_is_no_number_stops_with_a_cause(tmp_path):
     from tsformer_nb.data import InputError, load_dataset
     from tsformer_nb.training import TrainingConfig, fit, make_model
