@@ -225,9 +225,9 @@ class Pause(keras.callbacks.Callback):
         if kind is None:  # pressed after the last batch
             self.check()
 
-    def press(self, *_):
+    def press(self, *place):
         if self.pressed:  # the second time at once
-            raise KeyboardInterrupt
+            self.usual(*place)
         self.pressed = True
         print("\nstopping at the end of this batch ...", file=sys.stderr, flush=True)
 
