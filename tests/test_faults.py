@@ -16,7 +16,8 @@ import pytest
 
 from conftest import run, tool
 
-KILLS = int(os.environ.get("TSFORMER_KILLS", 1))  # `make torture`: many
+KILLS = int(os.environ.get("TSFORMER_KILLS", 2))  # `make torture`: many
+TORTURE = KILLS > 2
 TRAIN = ("train", "--data", "sample", "--epochs", "6")
 
 
@@ -159,7 +160,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(whole, tmp_path, file):
     assert train(out, "--resume").returncode == 0 and alike(whole, out)
 
 
-@pytest.mark.skipif(KILLS <= 2, reason="takes a minute: `make torture`")
+@pytest.mark.skipif(not TORTURE, reason="takes a minute: `make torture`")
 def test_too_little_memory_is_told(tmp_path):
     "Attention over 60,000 steps wants half a terabyte."
     for part in ("TRAIN", "TEST"):
@@ -257,7 +258,7 @@ def test_a_run_damaged_at_random_is_told_or_whole(whole, tmp_path):
             assert str(copy) in str(error)
             told += 1
         shutil.copy(whole / name, copy / name)
-    assert told > 5
+    assert told > 5 * KILLS
 
 
 def test_nothing_is_unpickled():
@@ -292,11 +293,11 @@ def test_another_processor_gives_the_same_model_up_to_rounding(tmp_path):
             "np.save(sys.argv[1], predict(model, data.x_test))")
     found = []
     for environment in ({}, {"ONEDNN_MAX_CPU_ISA": "SSE41", "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2"}, {"TF_ENABLE_ONEDNN_OPTS": "0"}):
-        result = run(sys.executable, "-c", code, tmp_path / "p.npy", 10 if KILLS > 2 else 2, **environment)  # from 10 epochs on, XLA compiles
+        result = run(sys.executable, "-c", code, tmp_path / "p.npy", 10 if TORTURE else 2, **environment)  # from 10 epochs on, XLA compiles
         assert result.returncode == 0, result.stderr
         found.append(np.load(tmp_path / "p.npy"))
     for other in found[1:]:
-        np.testing.assert_allclose(other, found[0], atol=.02)
+        np.testing.assert_allclose(other, found[0], atol=.02 if TORTURE else 1e-3)
         assert (other.argmax(axis=1) == found[0].argmax(axis=1)).all()
 
 

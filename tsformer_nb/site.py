@@ -151,7 +151,7 @@ def parameters_of(
             continue
         kind = "" if about.anno in (empty, None) else about.anno if isinstance(about.anno, str) else inspect.formatannotation(about.anno)
         default = "" if about.default in (empty, inspect.Parameter.empty) else repr(about.default)
-        if isinstance(about.default, Path):  # as it is from the checkout, not on the machine that builds the site
+        if isinstance(about.default, Path):  # as seen from the checkout: where that lies is nobody's business
             default = os.path.relpath(about.default, ROOT)
         rows.append(("returns" if name == "return" else name, kind, default, about.docment or ""))
     return rows

@@ -29,7 +29,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .data import FILES, Dataset, InputError, dither, is_genuine, split, write_whole
+from .data import FILES, Dataset, InputError, dither, is_genuine, split, whole_file, write_whole
 from .model import TSFormer, config_for, published_model
 
 # %% ../nbs/03_training.ipynb #b8f741dd
@@ -210,6 +210,11 @@ def _refuse_nan(epoch, logs):
                          "learning rate do this; the epochs before are kept.")
 
 
+def _digest(data: Dataset) -> str:
+    "A checksum of the training series, to know them again."
+    return hashlib.sha256(np.ascontiguousarray(data.x_train).tobytes() + data.y_train.tobytes()).hexdigest()
+
+# %% ../nbs/03_training.ipynb #14e13ae4
 class Pause(keras.callbacks.Callback):
     "Ctrl-C waits for the end of a batch: in the middle of one, TensorFlow may turn it into another error, or crash."
 
@@ -236,11 +241,6 @@ class Pause(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
     on_train_batch_end = on_test_batch_end = on_epoch_begin = check
-
-
-def _digest(data: Dataset) -> str:
-    "A checksum of the training series, to know them again."
-    return hashlib.sha256(np.ascontiguousarray(data.x_train).tobytes() + data.y_train.tobytes()).hexdigest()
 
 # %% ../nbs/03_training.ipynb #54e31360
 def fit(
@@ -418,6 +418,19 @@ def versions(
 RUN_FILES = ("metrics.json", CHECKPOINT, "model.keras", "history.csv", "curves.png", "confusion.png")
 
 
+def _make_room(out: Path, overwrite: bool, resume: bool) -> None:
+    "Make sure that nothing in a folder is lost, and sweep away what a killed training left half written."
+    found = [name for name in RUN_FILES if (out / name).exists()]
+    if resume and "metrics.json" in found:
+        raise InputError(f"The run in {out} is finished: there is nothing to resume.")
+    if found and not overwrite and not resume:
+        ways = "--resume goes on with it, " if "metrics.json" not in found and CHECKPOINT in found else ""
+        raise InputError(f"{out} holds a run already: {ways}--overwrite replaces it, --out takes another folder.")
+    half = [path for name in RUN_FILES for path in out.glob(f"{name}.[0-9]*.part*")]
+    for path in (*half, *(out / name for name in found if not resume)):
+        path.unlink()
+
+# %% ../nbs/03_training.ipynb #bfcc2597
 def _lock(out: Path) -> int | None:
     "Keep other trainings out of a folder; the system lifts this lock when the process ends, however it ends."
     if os.name == "nt":  # has no such lock
@@ -433,19 +446,6 @@ def _lock(out: Path) -> int | None:
     except OSError:  # a file system without locks
         pass
     return lock
-
-
-def _make_room(out: Path, overwrite: bool, resume: bool) -> None:
-    "Make sure that nothing in a folder is lost, and sweep away what a killed training left half written."
-    found = [name for name in RUN_FILES if (out / name).exists()]
-    if resume and "metrics.json" in found:
-        raise InputError(f"The run in {out} is finished: there is nothing to resume.")
-    if found and not overwrite and not resume:
-        ways = "--resume goes on with it, " if "metrics.json" not in found and CHECKPOINT in found else ""
-        raise InputError(f"{out} holds a run already: {ways}--overwrite replaces it, --out takes another folder.")
-    half = [path for name in RUN_FILES for path in out.glob(f"{name}.[0-9]*.part")]
-    for path in (*half, out / "part-model.keras", *(out / name for name in found if not resume)):
-        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -528,16 +528,9 @@ def save_model(
     path: Path,  # ends in .keras
 ) -> str:  # its SHA-256
     "Save a model so that the file is there entirely or not at all."
-    part = path.with_name(f"part-{path.name}")  # Keras wants the ending to stay
-    try:
+    with whole_file(path) as part:
         model.save(part)
-        checksum = hashlib.sha256(part.read_bytes()).hexdigest()
-        part.replace(path)
-    except OSError as error:  # an error in writing does not know its file
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
-    finally:
-        part.unlink(missing_ok=True)
-    return checksum
+        return hashlib.sha256(part.read_bytes()).hexdigest()
 
 # %% ../nbs/03_training.ipynb #3c4b0ada
 def load_run(
