@@ -25,7 +25,8 @@ def tool(name):
 @functools.cache
 def why_no_forda():
     "None if FordA is in the cache or could be fetched, else the reason."
-    from tsformer_nb.data import InputError, fetch
+    from tsformer_nb.archive import fetch
+    from tsformer_nb.files import InputError
 
     try:
         fetch("FordA")

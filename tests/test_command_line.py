@@ -44,7 +44,7 @@ def test_one_seed_one_history(trained):
 
 def test_the_model_predicts_the_same_in_a_fresh_process(trained):
     folder, _ = trained
-    code = ("import sys, numpy as np, keras; from tsformer_nb.training import load_run, predict; "
+    code = ("import sys, numpy as np, keras; from tsformer_nb.evaluation import predict; from tsformer_nb.runs import load_run; "
             "from tsformer_nb.data import load_dataset; "
             "np.save(sys.argv[2], predict(load_run(sys.argv[1])[0], load_dataset('sample').x_test))")
     for name in ("one", "two"):
@@ -136,7 +136,8 @@ def test_without_network_and_cache_the_remedies_are_named(tmp_path):
 
 def test_a_damaged_cache_is_said_and_healed(tmp_path):
     need_forda("test_a_damaged_cache_is_said_and_healed")
-    from tsformer_nb.data import CHECKSUMS, cache_folder, is_genuine
+    from tsformer_nb.archive import CHECKSUMS, cache_folder
+    from tsformer_nb.files import is_genuine
     for file in ("FordA_TRAIN.tsv", "FordA_TEST.tsv"):
         (tmp_path / "FordA").mkdir(exist_ok=True)
         (tmp_path / "FordA" / file).write_bytes((cache_folder() / "FordA" / file).read_bytes())

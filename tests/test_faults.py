@@ -26,7 +26,7 @@ def train(folder, *options):
 
 
 def weights(folder):
-    from tsformer_nb.training import load_run
+    from tsformer_nb.runs import load_run
 
     return load_run(folder)[0].get_weights()
 
@@ -133,7 +133,8 @@ def test_a_run_is_not_written_over_by_accident(whole, tmp_path):
 
 FULL = """
 import resource, signal, sys
-import keras, tqdm.keras
+import keras
+from tsformer_nb import runs
 from tsformer_nb.cli import main
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
@@ -146,7 +147,7 @@ class Fill(keras.callbacks.Callback):
         if now:
             resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 
-tqdm.keras.TqdmCallback = lambda **options: Fill()
+runs.progress_bar = Fill  # a callback of ours, in among those of a run
 sys.exit(main(sys.argv[2:]))
 """
 
@@ -171,12 +172,14 @@ def test_too_little_memory_is_told(tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_with_a_cause(tmp_path):
-    from tsformer_nb.data import InputError, load_dataset
-    from tsformer_nb.training import TrainingConfig, fit, make_model
+    from tsformer_nb.data import load_dataset
+    from tsformer_nb.files import InputError
+    from tsformer_nb.recipes import TrainingConfig
+    from tsformer_nb.training import fit, make_model
 
     data = load_dataset("sample")
     with pytest.raises(InputError, match="The loss of epoch 1 is nan.*learning rate"):
-        fit(make_model("collapsed", data), data, TrainingConfig(epochs=2, learning_rate=1e30, warmup=None), progress=False)
+        fit(make_model("collapsed", data), data, TrainingConfig(epochs=2, learning_rate=1e30, warmup=None))
 
 
 @pytest.mark.parametrize("file, damage", [
@@ -186,8 +189,8 @@ def test_a_loss_that_is_no_number_stops_with_a_cause(tmp_path):
     ("metrics.json", lambda content: content.replace(b'"format": 1', b'"format": 99')),
 ])
 def test_a_damaged_run_is_told(whole, tmp_path, file, damage):
-    from tsformer_nb.data import InputError
-    from tsformer_nb.training import load_run
+    from tsformer_nb.files import InputError
+    from tsformer_nb.runs import load_run
 
     copy = tmp_path / "run"
     shutil.copytree(whole, copy)
@@ -211,8 +214,8 @@ CHECKPOINT = npz(kept=json.dumps({"format": 1, "epoch": 1}), state0=np.random.de
     (npz(weights=[1, 2]), "is damaged"), (npz(kept="[]"), "is damaged"), (npz(kept=json.dumps({"format": 99})), "newer version"),
 ])
 def test_a_damaged_checkpoint_is_told(tmp_path, content, words):
-    from tsformer_nb.data import InputError
-    from tsformer_nb.training import read_checkpoint
+    from tsformer_nb.checkpoints import read_checkpoint
+    from tsformer_nb.files import InputError
 
     (tmp_path / "checkpoint.npz").write_bytes(CHECKPOINT)
     assert read_checkpoint(tmp_path)[0]["epoch"] == 1
@@ -222,22 +225,26 @@ def test_a_damaged_checkpoint_is_told(tmp_path, content, words):
 
 
 def test_a_checkpoint_of_another_model_is_told(tmp_path):
-    from tsformer_nb.data import InputError, load_dataset
-    from tsformer_nb.training import TrainingConfig, fit, make_model, read_checkpoint
+    from tsformer_nb.checkpoints import Keeper, read_checkpoint
+    from tsformer_nb.data import load_dataset
+    from tsformer_nb.files import InputError
+    from tsformer_nb.recipes import TrainingConfig
+    from tsformer_nb.training import fit, make_model
 
     data, config = load_dataset("sample"), TrainingConfig(epochs=2, min_steps=1)
-    fit(make_model("collapsed", data), data, config, keep=tmp_path, progress=False)
+    fit(make_model("collapsed", data), data, config, [Keeper(tmp_path, {"training": vars(config)})])
     kept, arrays = read_checkpoint(tmp_path)
     del arrays["state1"]
     (tmp_path / "checkpoint.npz").write_bytes(npz(kept=json.dumps(kept), **arrays))
     with pytest.raises(InputError, match="does not fit this model"):
-        fit(make_model("collapsed", data), data, config, keep=tmp_path, resume=True, progress=False)
+        keeper = Keeper(tmp_path, {"training": vars(config)}, resume=True)
+        fit(make_model("collapsed", data), data, config, [keeper], keeper.first_epoch)
 
 
 def test_a_run_damaged_at_random_is_told_or_whole(whole, tmp_path):
     "Bits flipped, pieces cut: what loads predicts as before, and all else is an InputError."
-    from tsformer_nb.data import InputError
-    from tsformer_nb.training import load_run
+    from tsformer_nb.files import InputError
+    from tsformer_nb.runs import load_run
 
     copy, rng, told = tmp_path / "run", random.Random(0), 0
     before = weights(whole)
@@ -263,14 +270,14 @@ def test_a_run_damaged_at_random_is_told_or_whole(whole, tmp_path):
 
 def test_nothing_is_unpickled():
     "A pickle in a checkpoint is refused, and no code of ours asks for one."
-    for path in (Path(__file__).parents[1] / "tsformer_nb").glob("*.py"):
+    for path in (Path(__file__).parents[1] / "tsformer_nb").rglob("*.py"):
         text = path.read_text()
         assert "pickle" not in text.replace("allow_pickle=False", "").replace("unpickled", ""), path.name
         assert "safe_mode=False" not in text and "shell=True" not in text and " eval(" not in text and "extractall" not in text, path.name
 
 
 def test_a_run_predicts_the_same_on_another_backend(whole, tmp_path):
-    code = ("import sys, numpy as np, keras; from tsformer_nb.training import load_run, predict; "
+    code = ("import sys, numpy as np, keras; from tsformer_nb.evaluation import predict; from tsformer_nb.runs import load_run; "
             "from tsformer_nb.data import load_dataset; "
             "assert keras.backend.backend() == sys.argv[2]; "
             "np.save(sys.argv[3], predict(load_run(sys.argv[1])[0], load_dataset('sample').x_test))")
@@ -288,8 +295,10 @@ def test_a_run_predicts_the_same_on_another_backend(whole, tmp_path):
 def test_another_processor_gives_the_same_model_up_to_rounding(tmp_path):
     "Here played by TensorFlow without the instructions, or the kernels, that this processor has. Chapter 03 does it with threads."
     code = ("import sys, numpy as np; from tsformer_nb.data import load_dataset; "
-            "from tsformer_nb.training import TrainingConfig, fit, make_model, predict; "
-            "data = load_dataset('sample'); model = make_model('tsformer', data); fit(model, data, TrainingConfig(epochs=int(sys.argv[2])), progress=False); "
+            "from tsformer_nb.evaluation import predict; from tsformer_nb.recipes import TrainingConfig; "
+            "from tsformer_nb.training import fit, make_model; "
+            "data = load_dataset('sample'); model = make_model('tsformer', data); "
+            "fit(model, data, TrainingConfig(epochs=int(sys.argv[2]))); "
             "np.save(sys.argv[1], predict(model, data.x_test))")
     found = []
     for environment in ({}, {"ONEDNN_MAX_CPU_ISA": "SSE41", "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2"}, {"TF_ENABLE_ONEDNN_OPTS": "0"}):
@@ -305,8 +314,11 @@ def test_weights_depend_on_the_seed_and_the_training_series_alone(tmp_path):
     "Not on what is validated on, what is logged or kept, or what was computed before in the same process."
     from dataclasses import replace
 
+    from tsformer_nb.checkpoints import Keeper
     from tsformer_nb.data import load_dataset, split
-    from tsformer_nb.training import TrainingConfig, fit, make_model, predict
+    from tsformer_nb.evaluation import predict
+    from tsformer_nb.recipes import TrainingConfig
+    from tsformer_nb.training import fit, make_model, progress_bar
 
     data, config = load_dataset("sample"), TrainingConfig(epochs=2)
     held_out, other = split(data.y_train, config.validation, config.seed)[1], data.x_train.copy()
@@ -317,8 +329,9 @@ def test_weights_depend_on_the_seed_and_the_training_series_alone(tmp_path):
         fit(model, series, config, **options)
         return model.get_weights()
 
-    first = trained(data, progress=False)
-    for again in (trained(replace(data, x_train=other), progress=False), trained(data, keep=tmp_path, progress=True)):
+    first = trained(data)
+    watched = [Keeper(tmp_path, {"training": vars(config)}), progress_bar()]
+    for again in (trained(replace(data, x_train=other)), trained(data, callbacks=watched)):
         assert all(np.array_equal(one, two) for one, two in zip(first, again))
     predict(make_model("collapsed", data, 3), data.x_test), np.random.normal(size=10), random.random()
-    assert all(np.array_equal(one, two) for one, two in zip(first, trained(data, progress=False)))
+    assert all(np.array_equal(one, two) for one, two in zip(first, trained(data)))

@@ -8,7 +8,7 @@ from importlib import metadata
 import pytest
 
 from conftest import ROOT, need_forda, run
-from tsformer_nb.book import execute, notebooks, output_faults, read_notebook
+from tsformer_nb.book.languages import execute, notebooks, output_faults, read_notebook
 
 NOTEBOOKS = [path.name for path in notebooks()]
 WITH_DATA = [name for name in NOTEBOOKS if "TSFORMER_BOOK_DATA" in (ROOT / "nbs" / name).read_text()]

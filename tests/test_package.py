@@ -32,8 +32,8 @@ import tsformer_nb
 from tsformer_nb.data import load_dataset
 place = pathlib.Path(tsformer_nb.__file__).parent
 assert place.is_relative_to(sys.prefix), place
-for path in place.glob("[!_]*.py"):
-    importlib.import_module(f"tsformer_nb.{path.stem}")
+for path in place.rglob("[!_]*.py"):
+    importlib.import_module(".".join(path.relative_to(place.parent).with_suffix("").parts))
 print(load_dataset("sample").x_train.shape)
 print(place)
 print(*place.parent.glob("tsformer_nb-*.dist-info/**/LICENSE"))
@@ -57,7 +57,7 @@ def test_it_installs_into_an_empty_environment(kind, tmp_path):
     assert result.returncode == 0, result.stderr
     shape, place, licence = result.stdout.splitlines()
     files = files_of(Path(place))
-    assert shape == "(64, 500, 1)" and files_of(ROOT / "tsformer_nb") <= files and "tsformer_nb/files/FordA_sample_TRAIN.tsv.gz" in files
+    assert shape == "(64, 500, 1)" and files_of(ROOT / "tsformer_nb") <= files and "tsformer_nb/shipped/FordA_sample_TRAIN.tsv.gz" in files
     assert Path(licence).read_bytes() == (ROOT / "LICENSE").read_bytes()
     result = run(python.with_name("tsformer-nb"), "data", "sample", cwd=tmp_path)
     assert result.returncode == 0 and "64 series" in result.stdout

@@ -4,7 +4,9 @@ import re
 import pytest
 
 from conftest import ROOT
-from tsformer_nb.book import LANGUAGES, language, notebooks, one_language, read_notebook, readme, source, twin_faults
+from tsformer_nb.book.languages import (
+    LANGUAGES, language, notebooks, one_language, read_notebook, readme, source, twin_faults,
+)
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)

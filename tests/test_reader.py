@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tsformer_nb.data import FILES, InputError, InputWarning, load_dataset, read_table, read_tsv
+from tsformer_nb.data import load_dataset
+from tsformer_nb.files import FILES, InputError, InputWarning
+from tsformer_nb.readers import read_table, read_tsv
 
 SOUND = "1\t0.5\t-0.25\n-1\t1e-3\t2\n"
 FUZZ_SECONDS = float(os.environ.get("TSFORMER_FUZZ_SECONDS", 5))  # `make torture` gives it ten minutes

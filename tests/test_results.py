@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from tsformer_nb.ablation import MOTIF_MODELS, VARIANTS, t_interval
-from tsformer_nb.book import read_notebook, source
-from tsformer_nb.results import DEFAULT, SETS, read_rows, results_table, summary
-from tsformer_nb.training import TrainingConfig
+from tsformer_nb.book.ablation import MOTIF_MODELS, VARIANTS, t_interval
+from tsformer_nb.book.languages import read_notebook, source
+from tsformer_nb.book.records import read_rows
+from tsformer_nb.book.results import DEFAULT, SETS, results_table, summary
 from tsformer_nb.data import load_dataset
 from tsformer_nb.model import config_for
+from tsformer_nb.recipes import TrainingConfig
 
 RESULTS = ROOT / "nbs" / "results"
 QUOTED = {"0.868", "0.85", "0.84", "0.95"}  # the published log and text, quoted with their source; a round example

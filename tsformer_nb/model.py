@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 import keras
 from keras import layers, ops
 
-from .data import Dataset, InputError
+from .data import Dataset
 from .encoder import EncoderBlock, PatchEmbedding, Positions, SpectrumEmbedding, published_block
+from .files import InputError
 
 # %% ../nbs/02_model.ipynb #a983bb5f
 def published_model(
