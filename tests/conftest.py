@@ -1,5 +1,7 @@
-"What all tests share: where the checkout is, and whether FordA can be had."
+"What all tests share: where the checkout is, how a command is run, and whether FordA can be had."
+import contextlib
 import functools
+import io
 import os
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # here and in every child: the tests are silent about TensorFlow's start
 SKIPPED = {}  # test: cells that were not run, for the summary
 
 
@@ -15,6 +18,21 @@ def run(*command, timeout=900, cwd=ROOT, **environment):
     "Run a command and keep what it says."
     return subprocess.run([str(part) for part in command], cwd=cwd, timeout=timeout, text=True,
                           capture_output=True, env={**os.environ, **environment})
+
+
+def command(*arguments, cwd=None):
+    "Run `tsformer-nb` in this process, where Keras has started already, and keep what it says."
+    from tsformer_nb.cli import main
+
+    said, told = io.StringIO(), io.StringIO()
+    before = os.getcwd()
+    os.chdir(cwd or before)
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
+            status = main([str(argument) for argument in arguments])
+    finally:
+        os.chdir(before)
+    return subprocess.CompletedProcess(arguments, status, said.getvalue(), told.getvalue())
 
 
 def tool(name):

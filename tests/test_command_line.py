@@ -1,5 +1,6 @@
 "The commands, as a terminal runs them."
 import csv
+import gzip
 import json
 import subprocess
 import sys
@@ -7,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from conftest import need_forda, run, tool
+from conftest import command, need_forda, run, tool
+from tsformer_nb.files import FILES
 
 TRAIN = ("train", "--data", "sample", "--epochs", 2)
 
@@ -20,8 +22,8 @@ def tsformer_nb(*arguments, cwd, **environment):
 def trained(tmp_path_factory):
     "A folder in which two runs with one seed lie, and what the first said."
     folder = tmp_path_factory.mktemp("runs")
-    first = tsformer_nb(*TRAIN, cwd=folder)
-    second = tsformer_nb(*TRAIN, "--out", "again", cwd=folder)
+    first = tsformer_nb(*TRAIN, cwd=folder)  # a process of its own, as a terminal runs it
+    second = command(*TRAIN, "--out", "again", cwd=folder)
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     return folder, first
 
@@ -43,34 +45,39 @@ def test_one_seed_one_history(trained):
 
 
 def test_the_model_predicts_the_same_in_a_fresh_process(trained):
-    folder, _ = trained
-    code = ("import sys, numpy as np, keras; from tsformer_nb.evaluation import predict; from tsformer_nb.runs import load_run; "
-            "from tsformer_nb.data import load_dataset; "
-            "np.save(sys.argv[2], predict(load_run(sys.argv[1])[0], load_dataset('sample').x_test))")
-    for name in ("one", "two"):
-        result = run(sys.executable, "-c", code, folder / "again", folder / f"{name}.npy")
-        assert result.returncode == 0, result.stderr
-    one, two = (np.load(folder / f"{name}.npy") for name in ("one", "two"))
-    np.testing.assert_allclose(one, two, atol=1e-6)
-    metrics = json.loads((folder / "again" / "metrics.json").read_text())
     from tsformer_nb.data import load_dataset
-    truth = load_dataset("sample").y_test
-    loss = -np.log(one[np.arange(len(truth)), truth]).mean()
+    from tsformer_nb.evaluation import predict
+    from tsformer_nb.runs import load_run
+
+    folder, _ = trained
+    code = ("import sys, numpy as np, keras; from tsformer_nb.evaluation import predict; "
+            "from tsformer_nb.runs import load_run; from tsformer_nb.data import load_dataset; "
+            "np.save(sys.argv[2], predict(load_run(sys.argv[1])[0], load_dataset('sample').x_test))")
+    result = run(sys.executable, "-c", code, folder / "again", folder / "one.npy")
+    assert result.returncode == 0, result.stderr
+    data, (model, metrics) = load_dataset("sample"), load_run(folder / "again")
+    one, two = np.load(folder / "one.npy"), predict(model, data.x_test)
+    np.testing.assert_allclose(one, two, atol=1e-6)
+    loss = -np.log(one[np.arange(len(data.y_test)), data.y_test]).mean()
     assert abs(loss - metrics["test_loss"]) < 1e-6  # what the training process measured
 
 
 def test_the_published_model_trains_too(tmp_path):
-    result = tsformer_nb("train", "--data", "sample", "--model", "published", "--epochs", 1, "--out", "run", cwd=tmp_path)
+    "On a few series: its attention over 500 steps is slow."
+    for part in ("TRAIN", "TEST"):
+        rows = gzip.decompress((FILES / f"FordA_sample_{part}.tsv.gz").read_bytes()).splitlines(keepends=True)
+        (tmp_path / f"Few_{part}.tsv").write_bytes(b"".join(rows[:10]))
+    result = command("train", "--data", tmp_path, "--model", "published", "--epochs", 1, "--out", "run", cwd=tmp_path)
     assert result.returncode == 0 and "93,130 parameters" in result.stdout, result.stderr
     assert "minutes for each epoch" in result.stderr
-    again = tsformer_nb("evaluate", "run", cwd=tmp_path)
+    again = command("evaluate", "run", cwd=tmp_path)
     assert again.stdout.strip() in result.stdout
 
 
 def test_evaluate_repeats_what_train_said_and_writes_nothing(trained):
     folder, said = trained
     before = sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file())
-    result = tsformer_nb("evaluate", "again", cwd=folder)
+    result = command("evaluate", "again", cwd=folder)
     assert result.returncode == 0 and result.stdout.strip() in said.stdout and result.stderr == ""
     assert before == sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file())
 
@@ -83,17 +90,18 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
                 for label, period in ((-3, 2), (8, 4), (20, 8)) for _ in range(12)]
         (tmp_path / f"Mine_{part}.tsv").write_text("\n".join(rows) + "\n")
     for model in ("tsformer", "collapsed"):
-        result = tsformer_nb("train", "--data", tmp_path, "--model", model, "--epochs", 30, "--out", model, cwd=tmp_path)
+        result = command("train", "--data", tmp_path, "--model", model, "--epochs", 9, "--out", model, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
     metrics = json.loads((tmp_path / "tsformer" / "metrics.json").read_text())
     assert metrics["classes"] == [-3, 8, 20] and metrics["test_accuracy"] > .6  # chance is 0.33
-    assert tsformer_nb("evaluate", "tsformer", cwd="/").returncode == 2  # no such run there
-    assert "test accuracy" in tsformer_nb("evaluate", tmp_path / "tsformer", cwd="/").stdout
-    result = tsformer_nb("predict", "tsformer", "Mine_TEST.tsv", "--out", "p.csv", cwd=tmp_path)
+    assert command("evaluate", "tsformer", cwd="/").returncode == 2  # no such run there
+    assert "test accuracy" in command("evaluate", tmp_path / "tsformer", cwd="/").stdout
+    result = command("predict", "tsformer", "Mine_TEST.tsv", "--out", "p.csv", cwd=tmp_path)
     assert result.returncode == 0 and result.stdout == "" and result.stderr == ""
     (tmp_path / "short.tsv").write_text("1\t2\t3\n")
-    result = tsformer_nb("predict", "tsformer", "short.tsv", "--out", "q.csv", cwd=tmp_path)
-    assert result.returncode == 2 and "short.tsv has series of 3 steps, but the model was trained on 60" in result.stderr and not (tmp_path / "q.csv").exists()
+    result = command("predict", "tsformer", "short.tsv", "--out", "q.csv", cwd=tmp_path)
+    assert result.returncode == 2 and "short.tsv has series of 3 steps, but the model was trained on 60" in result.stderr
+    assert not (tmp_path / "q.csv").exists()
     rows = list(csv.DictReader(open(tmp_path / "p.csv")))
     assert len(rows) == 36 and set(rows[0]) == {"predicted", "p(-3)", "p(8)", "p(20)"}
     hits = np.mean([int(row["predicted"]) == label for row, label in zip(rows, np.repeat([-3, 8, 20], 12))])
@@ -113,9 +121,27 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
 ])
 def test_a_mistake_is_one_or_two_lines_and_status_2(arguments, words, tmp_path):
     (tmp_path / "broken.tsv").write_text("1\tx\t2\n")
-    result = tsformer_nb(*arguments, cwd=tmp_path)
+    result = command(*arguments, cwd=tmp_path)  # an exception that is not told would be raised here
     assert result.returncode == 2 and words in result.stderr and "saved" not in result.stdout
-    assert 1 <= len(result.stderr.strip().splitlines()) <= 2 and "Traceback" not in result.stderr
+    assert 1 <= len(result.stderr.strip().splitlines()) <= 2
+
+
+def test_a_terminal_gets_status_2_and_no_traceback(tmp_path):
+    result = tsformer_nb("evaluate", "nowhere", cwd=tmp_path)
+    assert result.returncode == 2 and "not a finished run" in result.stderr and "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_each_model_can_be_made():
+    "The command line lists the models of `recipes`; `make_model` makes each, and each has a recipe."
+    from tsformer_nb.data import load_dataset
+    from tsformer_nb.recipes import MODELS, RECIPES
+    from tsformer_nb.training import make_model
+
+    assert set(MODELS) == set(RECIPES)
+    help_text = " ".join(tsformer_nb("train", "--help", cwd="/").stdout.split())
+    for kind, about in MODELS.items():
+        assert make_model(kind, load_dataset("sample")).count_params() > 0 and f"{kind}: {about}" in help_text
 
 
 def test_a_backend_that_is_not_there_is_told(tmp_path):
@@ -126,9 +152,10 @@ def test_a_backend_that_is_not_there_is_told(tmp_path):
 def test_without_network_and_cache_the_remedies_are_named(tmp_path):
     "No name resolves, the package index is closed: the sentence names both ways on."
     closed = "http://127.0.0.1:9/"
+    proxies = {name: closed for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")}
     result = tsformer_nb("data", "FordA", cwd=tmp_path, TSFORMER_DATA=str(tmp_path / "cache"), PIP_INDEX_URL=closed,
                          PIP_EXTRA_INDEX_URL="", PIP_FIND_LINKS="", PIP_CONFIG_FILE="/dev/null", PIP_RETRIES="0",
-                         https_proxy=closed, HTTPS_PROXY=closed, http_proxy=closed, HTTP_PROXY=closed, no_proxy="", NO_PROXY="")
+                         **proxies, no_proxy="", NO_PROXY="")
     assert result.returncode == 2 and "--data sample" in result.stderr and "--data DIR" in result.stderr, result.stderr
     assert "Traceback" not in result.stderr
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
