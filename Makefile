@@ -2,17 +2,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test torture docs preview lab bench search notebooks clean
+.PHONY: train test lint torture docs preview lab bench search notebooks clean
 
 train: .venv/.package            ## fetch FordA, train a Transformer on it, print its test accuracy
 	$(BIN)/tsformer-nb train --overwrite
 
 test: .venv/.book                ## every notebook as a test, and what a cell cannot test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
-torture: .venv/.book             ## faults by the hundred (an hour and more): kills, a fuzzer for ten minutes, a line of 1 GB, each notebook twice
+lint: .venv/.book                ## house rules: style and likely bugs in notebooks and tests, types in the package
+	$(BIN)/ruff check nbs tests
+	$(BIN)/mypy
+
+torture: .venv/.book             ## the long halves (an hour and more): kills, a fuzzer for ten minutes, a line of 1 GB, each notebook twice
 	TSFORMER_KILLS=30 TSFORMER_FUZZ_SECONDS=600 TSFORMER_LONG_LINE=1000000000 TSFORMER_TWICE=1 \
-	$(BIN)/python -m pytest tests/test_reader.py tests/test_sources.py tests/test_faults.py tests/test_notebooks.py
+	$(BIN)/python -m pytest tests/test_reader.py tests/test_sources.py tests/test_faults.py tests/test_saving.py tests/test_notebooks.py
 
 docs: .venv/.book                ## the site, in both languages, in _docs/
 	$(BIN)/python -c "from tsformer_nb.site import build_sites; build_sites()"
@@ -48,9 +52,9 @@ clean:
 	touch $@
 
 .venv/.book: .venv/.package
-	$(BIN)/pip install -q -c constraints.txt -e '.[book,test]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[book,test,lint]'
 	touch $@
 
 .venv/.bench: .venv/.book
-	$(BIN)/pip install -q -c constraints.txt -e '.[book,test,bench]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[book,test,lint,bench]'
 	touch $@

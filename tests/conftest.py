@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # here and in every child: the tests are silent about TensorFlow's start
-SKIPPED = {}  # test: cells that were not run, for the summary
+# here and in every child: the tests are silent about TensorFlow's start
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+NO_FORDA = "FordA could not be fetched"
 
 
 def run(*command, timeout=900, cwd=ROOT, **environment):
@@ -52,18 +53,28 @@ def why_no_forda():
         return str(error)
 
 
-def need_forda(test, cells=0):
-    "Skip a test that needs the full FordA where it cannot be had, and remember it for the summary."
+def need_forda(cells=0):
+    "Skip a test that needs the full FordA where it cannot be had; the summary says so aloud."
     if reason := why_no_forda():
-        SKIPPED[test] = cells
-        pytest.skip(reason.splitlines()[0])
+        lost = f", with {cells} cells that state facts of the full FordA" if cells else ""
+        pytest.skip(f"{NO_FORDA}{lost}: {reason.splitlines()[0]}")
+
+
+def pytest_collection_modifyitems(items):
+    "Two workers: tests that share trained runs or a browser stay together, notebooks go to whoever is free, long first."
+    for item in items:
+        if item.path.stem != "test_notebooks":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    long = ("03_training", "05_results", "06_ablation", "04_diagnosis", "test_faults", "test_site", "checkpoints")
+    rank = lambda item: next((n for n, name in enumerate(long) if name in item.nodeid), len(long))
+    items.sort(key=rank)  # stable: the order within a file stays
 
 
 def pytest_terminal_summary(terminalreporter):
-    if SKIPPED:
-        say = terminalreporter.write_line
+    lost = [report for report in terminalreporter.stats.get("skipped", []) if NO_FORDA in str(report.longrepr)]
+    if lost:
         terminalreporter.section("FordA COULD NOT BE FETCHED", sep="!", red=True, bold=True)
-        say(why_no_forda())
-        say("These tests did not run; everything else ran on the sample that ships with the package:")
-        for test, cells in SKIPPED.items():
-            say(f"  {test}" + (f", with {cells} cells that state facts of the full FordA" if cells else ""))
+        terminalreporter.write_line(
+            "These tests did not run; everything else ran on the sample that ships with the package:")
+        for report in lost:
+            terminalreporter.write_line(f"  {report.nodeid}: {report.longrepr[2]}")

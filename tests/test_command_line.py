@@ -31,7 +31,8 @@ def trained(tmp_path_factory):
 def test_train_leaves_the_five_files(trained):
     folder, said = trained
     run = folder / "runs" / "FordA_sample-tsformer-0"
-    assert {path.name for path in run.iterdir()} == {"metrics.json", "history.csv", "curves.png", "confusion.png", "model.keras"}
+    files = {path.name for path in run.iterdir()}
+    assert files == {"metrics.json", "history.csv", "curves.png", "confusion.png", "model.keras"}
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["parameters"] < 100_000 and metrics["epochs"] == 2 and metrics["seed"] == 0
     assert f"test accuracy {metrics['test_accuracy']:.4f} raw" in said.stdout
@@ -86,7 +87,8 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
     "Three classes with odd labels, a length that no default was made for."
     rng, steps = np.random.default_rng(0), np.arange(60)
     for part in ("TRAIN", "TEST"):
-        rows = [f"{label}\t" + "\t".join(f"{value:.4f}" for value in 100 + 7 * np.sin(steps / period + rng.uniform(0, 6)))
+        wave = lambda period: 100 + 7 * np.sin(steps / period + rng.uniform(0, 6))
+        rows = [f"{label}\t" + "\t".join(f"{value:.4f}" for value in wave(period))
                 for label, period in ((-3, 2), (8, 4), (20, 8)) for _ in range(12)]
         (tmp_path / f"Mine_{part}.tsv").write_text("\n".join(rows) + "\n")
     for model in ("tsformer", "collapsed"):
@@ -100,7 +102,8 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
     assert result.returncode == 0 and result.stdout == "" and result.stderr == ""
     (tmp_path / "short.tsv").write_text("1\t2\t3\n")
     result = command("predict", "tsformer", "short.tsv", "--out", "q.csv", cwd=tmp_path)
-    assert result.returncode == 2 and "short.tsv has series of 3 steps, but the model was trained on 60" in result.stderr
+    assert result.returncode == 2
+    assert "short.tsv has series of 3 steps, but the model was trained on 60" in result.stderr
     assert not (tmp_path / "q.csv").exists()
     rows = list(csv.DictReader(open(tmp_path / "p.csv")))
     assert len(rows) == 36 and set(rows[0]) == {"predicted", "p(-3)", "p(8)", "p(20)"}
@@ -146,7 +149,8 @@ def test_each_model_can_be_made():
 
 def test_a_backend_that_is_not_there_is_told(tmp_path):
     result = tsformer_nb("train", "--data", "sample", cwd=tmp_path, KERAS_BACKEND="abacus")
-    assert result.returncode == 2 and "Keras cannot start" in result.stderr and len(result.stderr.strip().splitlines()) == 1
+    assert result.returncode == 2 and "Keras cannot start" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_without_network_and_cache_the_remedies_are_named(tmp_path):
@@ -162,7 +166,7 @@ def test_without_network_and_cache_the_remedies_are_named(tmp_path):
 
 
 def test_a_damaged_cache_is_said_and_healed(tmp_path):
-    need_forda("test_a_damaged_cache_is_said_and_healed")
+    need_forda()
     from tsformer_nb.archive import CHECKSUMS, cache_folder
     from tsformer_nb.files import is_genuine
     for file in ("FordA_TRAIN.tsv", "FordA_TEST.tsv"):

@@ -1,4 +1,4 @@
-"Trainings and runs under attack: killed, out of disk, gone wrong, damaged. Nothing is lost, and each failure is a sentence."
+"Trainings and runs under attack: killed, out of disk, gone wrong, damaged. Nothing is lost; a failure is a sentence."
 import importlib.util
 import io
 import json
@@ -229,7 +229,8 @@ CHECKPOINT = npz(kept=json.dumps({"format": 1, "epoch": 1}), state0=np.random.de
 @pytest.mark.parametrize("content, words", [
     (CHECKPOINT[:1000], "is damaged"), (b"", "is damaged"), (b"PK\3\4" + bytes(100), "is damaged"),
     (CHECKPOINT[:9000] + bytes(50) + CHECKPOINT[9050:], "is damaged"),
-    (npz(weights=[1, 2]), "is damaged"), (npz(kept="[]"), "is damaged"), (npz(kept=json.dumps({"format": 99})), "newer version"),
+    (npz(weights=[1, 2]), "is damaged"), (npz(kept="[]"), "is damaged"),
+    (npz(kept=json.dumps({"format": 99})), "newer version"),
 ])
 def test_a_damaged_checkpoint_is_told(tmp_path, content, words):
     from tsformer_nb.checkpoints import read_checkpoint
@@ -291,7 +292,8 @@ def test_nothing_is_unpickled():
     for path in (Path(__file__).parents[1] / "tsformer_nb").rglob("*.py"):
         text = path.read_text()
         assert "pickle" not in text.replace("allow_pickle=False", "").replace("unpickled", ""), path.name
-        assert not [word for word in ("safe_mode=False", "shell=True", " eval(", "extractall") if word in text], path.name
+        forbidden = ("safe_mode=False", "shell=True", " eval(", "extractall")
+        assert not [word for word in forbidden if word in text], path.name
 
 
 PREDICT = """

@@ -1,4 +1,5 @@
 "What an installed copy must hold, and that the package is what the notebooks export."
+import ast
 import configparser
 import filecmp
 import re
@@ -17,7 +18,8 @@ from conftest import ROOT, run, tool
 
 def files_of(package):
     "The files of a package, as seen from the folder that holds it."
-    return {str(path.relative_to(package.parent)) for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    return {str(path.relative_to(package.parent)) for path in package.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts}
 
 
 def copy_of_checkout(place):
@@ -42,22 +44,25 @@ print(*place.parent.glob("tsformer_nb-*.dist-info/**/LICENSE"))
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_it_installs_into_an_empty_environment(kind, tmp_path):
-    "With every module, the data and the licence. Its dependencies are lent by the environment of the tests, so this needs no network."
+    "With every module, the data and the licence. The tests' environment lends it the rest, so it needs no network."
     source, environment = copy_of_checkout(tmp_path / "src"), tmp_path / "environment"
-    result = run(sys.executable, "-c", f"from setuptools import build_meta; build_meta.build_{kind}({str(tmp_path)!r})", cwd=source)
+    build = f"from setuptools import build_meta; build_meta.build_{kind}({str(tmp_path)!r})"
+    result = run(sys.executable, "-c", build, cwd=source)
     assert result.returncode == 0, result.stderr
     venv.create(environment, symlinks=True)
     python = next(environment.glob("*/python"), environment / "Scripts" / "python.exe")
     lent = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
     Path(lent, "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
     built = next(path for path in tmp_path.iterdir() if path.suffix in (".whl", ".gz"))
-    result = run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-index", "--no-deps", "--no-build-isolation", built)
+    result = run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-index", "--no-deps",
+                 "--no-build-isolation", built)
     assert result.returncode == 0, result.stderr
     result = run(python, "-c", INSTALLED, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     shape, place, licence = result.stdout.splitlines()
     files = files_of(Path(place))
-    assert shape == "(64, 500, 1)" and files_of(ROOT / "tsformer_nb") <= files and "tsformer_nb/shipped/FordA_sample_TRAIN.tsv.gz" in files
+    assert shape == "(64, 500, 1)" and files_of(ROOT / "tsformer_nb") <= files
+    assert "tsformer_nb/shipped/FordA_sample_TRAIN.tsv.gz" in files and "tsformer_nb/book/records.py" in files
     assert Path(licence).read_bytes() == (ROOT / "LICENSE").read_bytes()
     result = run(python.with_name("tsformer-nb"), "data", "sample", cwd=tmp_path)
     assert result.returncode == 0 and "64 series" in result.stdout
@@ -72,7 +77,8 @@ def test_every_installed_package_is_pinned():
         pytest.skip("installed without constraints.txt, or where other packages are needed")
     installed = {name_of(found.metadata["Name"]) for found in metadata.distributions()}
     large = r"torch.*|nvidia-.*|cuda-.*|triton"  # which of these torch brings depends on the machine
-    assert {name for name in installed - {name_of(line) for line in pins} if not re.fullmatch(large, name)} <= {"pip", "tsformer-nb"}
+    unpinned = {name for name in installed - {name_of(line) for line in pins} if not re.fullmatch(large, name)}
+    assert unpinned <= {"pip", "tsformer-nb"}
 
 
 def test_the_version_stands_in_three_places_alike():
@@ -90,7 +96,7 @@ def test_export_and_clean_change_nothing(tmp_path):
     for command in ("nbdev_export", "nbdev_clean"):
         result = run(tool(command), cwd=copy)
         assert result.returncode == 0, result.stderr
-    for folder in ("nbs", "tsformer_nb"):
+    for folder in ("nbs", "tsformer_nb", "tsformer_nb/book"):
         compared = filecmp.dircmp(ROOT / folder, copy / folder, ignore=["__pycache__", ".ipynb_checkpoints"])
         _, differ, errors = filecmp.cmpfiles(ROOT / folder, copy / folder, compared.common_files, shallow=False)
         assert not differ + errors + compared.left_only + compared.right_only
@@ -102,12 +108,62 @@ def test_the_data_floor_is_light():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
+FLOORS = [["files", "recipes"], ["readers", "archive"], ["data"], ["encoder", "leaks"], ["model", "diagnosis"],
+          ["training", "evaluation"], ["checkpoints"], ["runs"], ["cli"]]  # each imports only from those before it
+WING = [["records"], ["search"], ["results"], ["ablation"], ["languages"], ["running"], ["pages"], ["site"]]
+
+
+def imports(path):
+    "What a module imports of the package: `data`, or `book.records`; inside functions, too."
+    found = set()
+    here = ("tsformer_nb", *path.relative_to(ROOT / "tsformer_nb").parent.parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            base = [*here[:len(here) - node.level + 1], *(node.module or "").split(".")] if node.level else \
+                node.module.split(".")
+            base = [part for part in base if part]
+            if base == ["tsformer_nb"]:  # `from tsformer_nb import runs`
+                found |= {alias.name for alias in node.names}
+            elif base[0] == "tsformer_nb":
+                found.add(".".join(base[1:]))
+        elif isinstance(node, ast.Import):
+            assert not [alias for alias in node.names if alias.name.startswith("tsformer_nb")], path.name
+    return found
+
+
 def test_floors_are_one_way():
-    floors = ["data", "encoder", "model", "training", "diagnosis", "results", "ablation", "cli"]
-    for height, floor in enumerate(floors):
-        imported = re.findall(r"from (?:tsformer_nb)?\.(\w+) import", (ROOT / "tsformer_nb" / f"{floor}.py").read_text())
-        assert floor == "data" or imported  # the pattern finds what there is
-        assert not set(imported) & set(floors[height:]), f"{floor} reaches up"
-    site = (ROOT / "tsformer_nb" / "site.py").read_text()
-    assert set(re.findall(r"from (?:tsformer_nb)?\.(\w+) import", site)) == {"book", "data"}
-    assert "import tsformer_nb" not in (book := (ROOT / "tsformer_nb" / "book.py").read_text()) and "from tsformer_nb" not in book
+    height = {name: level for level, names in enumerate(FLOORS) for name in names}
+    modules = {path.stem: imports(path) for path in (ROOT / "tsformer_nb").glob("[!_]*.py")}
+    assert set(modules) == set(height)
+    assert sum(map(len, modules.values())) > 20  # the search finds what there is
+    for name, imported in modules.items():
+        assert imported <= set(height), f"{name} imports the wing: {imported}"
+        assert all(height[other] < height[name] for other in imported), f"{name} reaches up: {imported}"
+
+
+def test_the_wing_stands_on_the_floors():
+    height = {f"book.{name}": level for level, names in enumerate(WING) for name in names}
+    modules = {f"book.{path.stem}": imports(path) for path in (ROOT / "tsformer_nb" / "book").glob("[!_]*.py")}
+    assert set(modules) == set(height)
+    for name, imported in modules.items():
+        inside = {other for other in imported if other.startswith("book")}
+        assert all(height[other] < height[name] for other in inside), f"{name} reaches up: {inside}"
+
+
+def public_names():
+    "Every public name that a module defines, and where."
+    for path in sorted((ROOT / "tsformer_nb").rglob("[!_]*.py")):
+        (names,) = re.findall(r"^__all__ = (\[.*?\])", path.read_text(encoding="utf-8"), re.M | re.S)
+        yield from ((name, path.stem) for name in ast.literal_eval(names) if name != "logger")
+
+
+def test_one_name_has_one_meaning():
+    homes = {}
+    for name, module in public_names():
+        homes.setdefault(name, []).append(module)
+    assert len(homes) > 100 and {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def test_no_module_is_long():
+    for path in (ROOT / "tsformer_nb").rglob("[!_]*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path.name

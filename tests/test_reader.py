@@ -77,7 +77,8 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path):
     assert "line 1: longer than 50 MB" in told(path)
 
 
-@pytest.mark.parametrize("text", [SOUND, SOUND.replace("\n", "\r\n"), "\ufeff" + SOUND, SOUND + "\n\n", SOUND.rstrip("\n"), SOUND.replace("0.5", " 0.5 ")])
+@pytest.mark.parametrize("text", [SOUND, SOUND.replace("\n", "\r\n"), "\ufeff" + SOUND, SOUND + "\n\n",
+                                  SOUND.rstrip("\n"), SOUND.replace("0.5", " 0.5 ")])
 def test_what_editors_do_to_a_file_is_read(tmp_path, text):
     path = tmp_path / "f.tsv"
     path.write_text(text, encoding="utf-8", newline="")
@@ -122,7 +123,8 @@ def test_random_sets_come_back_as_they_were_written(tmp_path_factory, table):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.one_of(st.binary(max_size=200), st.text(alphabet="0123456789.-+eE\t\n\r ,_naif\ufeff\u2028", max_size=80).map(str.encode)))
+@given(st.one_of(st.binary(max_size=200),
+                 st.text(alphabet="0123456789.-+eE\t\n\r ,_naif\ufeff\u2028", max_size=80).map(str.encode)))
 def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.tsv"
     path.write_bytes(content)
@@ -138,7 +140,8 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
 def test_a_fuzzer_finds_only_our_error(tmp_path):
     "Sound files, cut, doubled and overwritten at random: nothing but InputError may come out."
     rng, sample = random.Random(0), gzip.decompress((FILES / "FordA_sample_TEST.tsv.gz").read_bytes())[:6000]
-    tokens = [b"\t", b"\n", b"\r", b"nan", b"inf", b"1e999", b"-", b"e", b".", b",", b"\0", b"\xff", b"\xef\xbb\xbf", b'"', b"#", b"9" * 400, b"\x1a", b" "]
+    tokens = [b"\t", b"\n", b"\r", b"nan", b"inf", b"1e999", b"-", b"e", b".", b",", b"\0", b"\xff", b"\xef\xbb\xbf",
+              b'"', b"#", b"9" * 400, b"\x1a", b" "]
     path, packed = tmp_path / "f.tsv", tmp_path / "f.tsv.gz"
     trials, read, end = 0, 0, time.monotonic() + FUZZ_SECONDS
     while time.monotonic() < end:

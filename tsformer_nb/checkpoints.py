@@ -70,7 +70,8 @@ def _packed(keeper: Keeper, epoch: int) -> bytes:
     variables = (*model.variables, *model.optimizer.variables)
     state = [keras.ops.convert_to_numpy(variable) for variable in variables]
     best = stopper and stopper.best_weights or []
-    arrays = {f"{name}{n}": value for name, values in (("state", state), ("best", best)) for n, value in enumerate(values)}
+    arrays = {f"{name}{n}": value for name, values in (("state", state), ("best", best))
+              for n, value in enumerate(values)}
     buffer = io.BytesIO()
     np.savez(buffer, kept=np.array(json.dumps(kept)), **arrays)
     return buffer.getvalue()
@@ -94,7 +95,8 @@ def _restore(folder: Path, model: keras.Model, arrays: dict[str, np.ndarray]) ->
     "Give a compiled model, and its optimizer, the state of a checkpoint."
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
-    if [arrays[name].shape for name in arrays if name.startswith("state")] != [tuple(variable.shape) for variable in variables]:
+    kept = [arrays[name].shape for name in arrays if name.startswith("state")]
+    if kept != [tuple(variable.shape) for variable in variables]:
         raise InputError(f"{folder / CHECKPOINT} does not fit this model: it was written with other versions. "
                          "Start anew with --overwrite.")
     for n, variable in enumerate(variables):

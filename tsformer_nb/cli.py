@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data", metavar="NAME|DIR", help="another data set than the one the run was trained on")
     command = commands.add_parser("predict", help="predict the class of each series in a file")
     command.add_argument("run", metavar="RUN", help="a folder that `train` has written")
-    command.add_argument("file", metavar="FILE", help="one series a line, tabs between, with or without a label in front")
+    command.add_argument("file", metavar="FILE", help="one series a line, with or without a label in front")
     command.add_argument("--out", metavar="FILE", help="a CSV file to write, in place of standard output")
     return top
 
@@ -158,7 +158,8 @@ def evaluate_command(args: argparse.Namespace) -> None:
     data = load_dataset(args.data or metrics["source"])
     _check_length(metrics, data.n_timesteps, data.name)
     if list(data.classes) != list(metrics["classes"]):
-        raise InputError(f"{data.name} has the classes {list(data.classes)}, the run in {args.run} knows {metrics['classes']}.")
+        raise InputError(f"{data.name} has the classes {list(data.classes)}, "
+                         f"the run in {args.run} knows {metrics['classes']}.")
     print(_scores(evaluate(model, data)))
 
 
@@ -241,14 +242,15 @@ def _told():
 # %% ../nbs/cli.ipynb #c8f0bb69
 @contextmanager
 def _ctrl_c():
-    "Once Ctrl-C is pressed, whatever goes wrong is its doing: TensorFlow may turn the interrupt into an error of another name."
+    "Once Ctrl-C is pressed, whatever goes wrong is its doing: TensorFlow may turn it into an error of another name."
     pressed = []
 
     def press(*_):
         pressed.append(True)
         raise KeyboardInterrupt
 
-    heard = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    heard = usual and threading.current_thread() is threading.main_thread()
     if heard:
         signal.signal(signal.SIGINT, press)
     try:
@@ -289,8 +291,9 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, OSError):
-        full = " Free some space, or choose another place." if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
-        return f"Cannot use {error.filename or 'a file'}: {error.strerror or error}.{full}"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = " Free some space, or choose another place." if full else ""
+        return f"Cannot use {error.filename or 'a file'}: {error.strerror or error}.{remedy}"
     if type(error).__name__ in ("MemoryError", "ResourceExhaustedError"):  # the second is TensorFlow's
         return "There is not enough memory for this: use fewer or shorter series, or another model."
     return None

@@ -89,12 +89,13 @@ def plot_series(
     "The first `n` series of each class, one class a row."
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(len(classes), n, figsize=(9, 1.4 * len(classes)), sharex=True, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(len(classes), n, figsize=(6.4, .6 + 1.3 * len(classes)), sharex=True, sharey=True,
+                                squeeze=False)
     for index, name in enumerate(classes):
         for axis, series in zip(axes[index], x[y == index][:n]):
             axis.plot(series[:, 0], color=f"C{index}", linewidth=.6)
         axes[index, 0].set_ylabel(f"class {name}")
-    figure.supxlabel("time step", fontsize=9)
+    figure.supxlabel("time step", fontsize="medium")
     figure.tight_layout()
     return figure
 
@@ -105,12 +106,13 @@ def plot_class_balance(
     "Series for each class, in the training and in the test part."
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(5, 2.4))
+    figure, axis = plt.subplots(figsize=(5, 3))
     places = np.arange(data.n_classes)
     for shift, part, y in ((-.2, "training", data.y_train), (.2, "test", data.y_test)):
-        axis.bar_label(axis.bar(places + shift, class_counts(y, data.n_classes), width=.38, label=part), fontsize=8)
+        bars = axis.bar(places + shift, class_counts(y, data.n_classes), width=.38, label=part)
+        axis.bar_label(bars, fontsize="small")
     axis.set_xticks(places, [f"class {name}" for name in data.classes])
-    axis.margins(y=.15), axis.set_ylabel("series"), axis.legend(fontsize=8)
+    axis.margins(y=.35), axis.set_ylabel("series"), axis.legend(ncols=2, loc="upper center")
     figure.tight_layout()
     return figure
 
@@ -130,10 +132,11 @@ def plot_spectrum(
     "The mean spectrum of each class, on a logarithmic scale."
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(8, 2.6))
+    figure, axis = plt.subplots(figsize=(6.4, 3.2))
     frequency, power = np.fft.rfftfreq(x.shape[1]), power_spectrum(x)
     for index, name in enumerate(classes):
-        axis.semilogy(frequency[1:], power[y == index].mean(axis=0)[1:], color=f"C{index}", linewidth=1, label=f"class {name}")
+        mean = power[y == index].mean(axis=0)  # (n_timesteps // 2 + 1,)
+        axis.semilogy(frequency[1:], mean[1:], color=f"C{index}", linewidth=1, label=f"class {name}")
     axis.set_xlabel("frequency (cycles a time step)"), axis.set_ylabel("mean power"), axis.legend()
     figure.tight_layout()
     return figure
@@ -151,11 +154,11 @@ def split(
     if not 0 <= fraction < 1:
         raise InputError(f"The validation fraction must be at least 0 and below 1, not {fraction}.")
     rng = np.random.default_rng(seed)
-    held_out = []
+    drawn = []
     for index in np.unique(y):
         members = rng.permutation(np.flatnonzero(y == index))
-        held_out.append(members[:min(round(len(members) * fraction), len(members) - 1)])
-    held_out = np.sort(np.concatenate(held_out))
+        drawn.append(members[:min(round(len(members) * fraction), len(members) - 1)])
+    held_out = np.sort(np.concatenate(drawn))
     return np.setdiff1d(np.arange(len(y)), held_out), held_out
 
 # %% ../nbs/00_data.ipynb #61b648cc

@@ -117,7 +117,8 @@ def _fault_in(line: str, n_line: int, width: int | None, whole_label: bool) -> s
         hint = " It has commas: separate with tabs instead." if "," in line else ""
         return f": a label and at least 2 values are needed, separated by tabs; found {len(fields)} field(s).{hint}"
     if width not in (None, len(fields)):
-        return f": {len(fields)} fields, but the lines above have {width}; all series must have one length: cut or pad them."
+        return (f": {len(fields)} fields, but the lines above have {width}; "
+                "all series must have one length: cut or pad them.")
     for n_column, field in enumerate(fields, 1):
         if fault := _fault_of(field, n_line, n_column):
             return f", column {n_column}: {field[:20]!r} {fault}."
@@ -126,7 +127,7 @@ def _fault_in(line: str, n_line: int, width: int | None, whole_label: bool) -> s
     return None
 
 
-def _find_fault(path: Path, whole_labels: bool = False) -> InputError:
+def _find_fault(path: str | Path, whole_labels: bool = False) -> InputError:
     "The first thing wrong with a file that did not read cleanly, as a sentence with line and column."
     path, width = Path(path), None
     try:

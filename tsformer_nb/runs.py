@@ -21,8 +21,8 @@ import keras
 import numpy as np
 
 from .checkpoints import CHECKPOINT, FORMAT, Keeper, Pause
-from .data import Dataset, split
-from .evaluation import accuracy_of, confusion_matrix, evaluate, plot_confusion, predict
+from .data import Dataset
+from .evaluation import judge, plot_confusion
 from .files import InputError, is_genuine, only_one, sha256_of, whole_file, write_whole
 from .recipes import PUBLISHED, RECIPES, TrainingConfig
 from .training import early_stopping, fit, make_model, plot_curves, progress_bar
@@ -72,42 +72,19 @@ def versions(
             found[name] = ""
     return found
 
-# %% ../nbs/runs.ipynb #78beb0bc
-def _accuracies(model: keras.Model, data: Dataset, config: TrainingConfig) -> dict[str, float | None]:
-    "Accuracy on the series that were trained on, and on those that were held out."
-    train, held_out = split(data.y_train, config.validation, config.seed)
-    return {name: accuracy_of(model, data.x_train[part], data.y_train[part])
-            for name, part in (("train_accuracy", train), ("val_accuracy", held_out))}
-
-
-def _judge(model: keras.Model, data: Dataset, config: TrainingConfig) -> tuple[dict, np.ndarray]:
-    "Figures of a trained model, and its confusion matrix."
-    probabilities = predict(model, data.x_test)  # (n_test, n_classes)
-    figures = {**_accuracies(model, data, config), **evaluate(model, data, probabilities)}
-    return figures, confusion_matrix(data.y_test, probabilities.argmax(axis=1), data.n_classes)
-
-
-def _about(model: keras.Model, data: Dataset, kind: str, config: TrainingConfig) -> dict:
+# %% ../nbs/runs.ipynb #0f5ef9c8
+def _about(data: Dataset, kind: str, config: TrainingConfig) -> dict:
     "What a run is: everything but its figures."
     return {"format": FORMAT, "data": data.name, "source": data.source, "model": kind, "seed": config.seed,
-            "parameters": model.count_params(), "classes": data.classes, "n_timesteps": data.n_timesteps,
-            "training": asdict(config), "date": datetime.date.today().isoformat(),
-            "versions": {"python": platform.python_version(), **versions("tsformer_nb", "tensorflow", "keras", "numpy")}}
+            "classes": data.classes, "n_timesteps": data.n_timesteps, "training": asdict(config),
+            "date": datetime.date.today().isoformat(),
+            "versions": {"python": platform.python_version(),
+                         **versions("tsformer_nb", "tensorflow", "keras", "numpy")}}
 
-# %% ../nbs/runs.ipynb #d762d1d4
+
 def _digest(data: Dataset) -> str:
     "A checksum of the training series, to know them again."
     return hashlib.sha256(np.ascontiguousarray(data.x_train).tobytes() + data.y_train.tobytes()).hexdigest()
-
-
-def _train(model: keras.Model, data: Dataset, config: TrainingConfig, out: Path, resume: bool, callbacks: list) -> Keeper:
-    "Train a model with checkpoints in a folder."
-    about = {"training": asdict(config), "data": _digest(data), "parameters": model.count_params()}
-    stopper = early_stopping(config)
-    keeper = Keeper(out, about, *stopper, resume=resume)
-    with Pause() as pause:
-        fit(model, data, config, [*stopper, keeper, *callbacks, pause], keeper.first_epoch)
-    return keeper
 
 # %% ../nbs/runs.ipynb #3771d7c4
 def _png(figure) -> bytes:
@@ -139,7 +116,7 @@ def save_model(
         model.save(part)
         return sha256_of(part)
 
-# %% ../nbs/runs.ipynb #6b6c15a8
+# %% ../nbs/runs.ipynb #0c04b500
 def default_folder(
     data: Dataset,  # the data set to be learned
     kind: str,  # one of `MODELS`
@@ -148,7 +125,7 @@ def default_folder(
     "Where a run goes if nothing else is said."
     return Path("runs") / f"{data.name}-{kind}-{seed}"
 
-
+# %% ../nbs/runs.ipynb #f6af7c6a
 def train_run(
     data: Dataset,  # the data set to be learned
     kind: str = "tsformer",  # one of `MODELS`
@@ -165,11 +142,16 @@ def train_run(
     """
     config = config or RECIPES.get(kind, PUBLISHED)  # make_model refuses an unknown kind
     out = Path(out or default_folder(data, kind, config.seed))
+    about, digest = _about(data, kind, config), _digest(data)
     model = make_model(kind, data, config.seed)
     with _claimed(out, overwrite, resume):
-        keeper = _train(model, data, config, out, resume, [*([progress_bar()] if progress else []), *callbacks])
-        figures, matrix = _judge(model, data, config)
-        metrics = {**_about(model, data, kind, config), "epochs": len(keeper.history["loss"]),
+        same = {"training": about["training"], "data": digest, "parameters": model.count_params()}
+        stopper, bar = early_stopping(config), [progress_bar()] if progress else []
+        keeper = Keeper(out, same, next(iter(stopper), None), resume)
+        with Pause() as pause:
+            fit(model, data, config, [*stopper, keeper, *bar, *callbacks, pause], keeper.first_epoch)
+        figures, matrix = judge(model, data, config.validation, config.seed)
+        metrics = {**about, "parameters": model.count_params(), "epochs": len(keeper.history["loss"]),
                    "train_seconds": round(keeper.seconds, 1), **figures}
         return _save(out, model, metrics, keeper.history, matrix)
 

@@ -97,8 +97,8 @@ class RefuseNaN(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite(logs["loss"]):
-            raise InputError(f"The loss of epoch {epoch + 1} is {logs['loss']}: the training has gone wrong. Extreme values "
-                             "in the data or too high a learning rate do this; the epochs before are kept.")
+            raise InputError(f"The loss of epoch {epoch + 1} is {logs['loss']}: the training has gone wrong. Extreme "
+                             "values in the data or too high a learning rate do this; the epochs before are kept.")
 
 
 def early_stopping(config: TrainingConfig) -> list[keras.callbacks.EarlyStopping]:
@@ -167,14 +167,13 @@ def plot_curves(
     "Loss and accuracy over the epochs; training drawn solid, validation dashed."
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3))
+    figure, axes = plt.subplots(1, 2, figsize=(6.4, 3.6), layout="constrained")
     for axis, name in zip(axes, ("loss", "accuracy")):
-        for curves, color, who in ((other, "0.6", other_label), (history, "C0", label)):
+        for curves, color, who in ((other, "0.5", other_label), (history, "C0", label)):
             for key, style, part in ((name, "-", "training"), (f"val_{name}", "--", "validation")):
                 if curves and key in curves:
                     epochs = range(1, len(curves[key]) + 1)
                     axis.plot(epochs, curves[key], style, color=color, linewidth=1.2, label=f"{who}, {part}")
         axis.set_xlabel("epoch"), axis.set_ylabel(name)
-    axes[1].legend(fontsize=8)
-    figure.tight_layout()
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
