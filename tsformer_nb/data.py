@@ -89,14 +89,14 @@ def plot_series(
     "The first `n` series of each class, one class a row."
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(len(classes), n, figsize=(6.4, .6 + 1.3 * len(classes)), sharex=True, sharey=True,
-                                squeeze=False)
+    size = 6.4, .6 + 1.3 * len(classes)
+    figure, axes = plt.subplots(len(classes), n, figsize=size, sharex=True, sharey=True, squeeze=False,
+                                layout="constrained")
     for index, name in enumerate(classes):
         for axis, series in zip(axes[index], x[y == index][:n]):
             axis.plot(series[:, 0], color=f"C{index}", linewidth=.6)
         axes[index, 0].set_ylabel(f"class {name}")
     figure.supxlabel("time step", fontsize="medium")
-    figure.tight_layout()
     return figure
 
 # %% ../nbs/00_data.ipynb #4619a6f9
@@ -123,7 +123,7 @@ def power_spectrum(
     "Power of each series at each frequency."
     return np.abs(np.fft.rfft(x[:, :, 0], axis=1)) ** 2 / x.shape[1]
 
-
+# %% ../nbs/00_data.ipynb #bcdd731b
 def plot_spectrum(
     x: np.ndarray,  # (n_series, n_timesteps, 1)
     y: np.ndarray,  # (n_series,) class indices

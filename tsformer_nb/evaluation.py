@@ -77,7 +77,7 @@ def plot_confusion(
     side = 2.4 + .25 * len(classes)
     figure, axis = plt.subplots(figsize=(side + .6, side))
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    figure.colorbar(axis.imshow(share, cmap="Blues", vmin=0, vmax=1), label="share of the true class")
+    figure.colorbar(axis.imshow(share, cmap="Blues", vmin=0, vmax=1), label="share of true class")
     if len(classes) <= 12:
         for (row, column), count in np.ndenumerate(matrix):
             color = "white" if share[row, column] > .5 else "black"
