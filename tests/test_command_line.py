@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from conftest import command, need_forda, run, tool
+from conftest import ROOT, command, need_forda, run, tool
 from tsformer_nb.files import FILES
 
 TRAIN = ("train", "--data", "sample", "--epochs", 2)
@@ -73,6 +73,19 @@ def test_the_published_model_trains_too(tmp_path):
     assert "minutes for each epoch" in result.stderr
     again = command("evaluate", "run", cwd=tmp_path)
     assert again.stdout.strip() in result.stdout
+
+
+def test_a_run_that_was_saved_before_loads_and_predicts_as_it_did():
+    "With the probabilities that version 0.1.0 gave, before the spectrum was computed by a convolution."
+    from tsformer_nb.data import load_dataset
+    from tsformer_nb.evaluation import predict
+    from tsformer_nb.runs import load_run
+
+    folder = ROOT / "tests" / "run-of-0.1.0"
+    then = np.loadtxt(folder / "probabilities.csv", delimiter=",")
+    now = predict(load_run(folder)[0], load_dataset("sample").x_test)
+    np.testing.assert_allclose(now, then, atol=1e-5)
+    assert (now.argmax(axis=1) == then.argmax(axis=1)).all()
 
 
 def test_evaluate_repeats_what_train_said_and_writes_nothing(trained):

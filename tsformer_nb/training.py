@@ -50,7 +50,7 @@ def augment(
         steps = np.abs(np.arange(last + 1) + rng.integers(-reach, reach + 1, (len(x), 1)))  # (size, n_timesteps)
         x = x[np.arange(len(x))[:, None], np.where(steps > last, 2 * last - steps, steps)]
     if flip:
-        x = x * rng.choice(np.float32([-1, 1]), (len(x), 1, 1))
+        x = x * rng.choice(np.array([-1, 1], np.float32), (len(x), 1, 1))
     if noise:
         x = x + noise * rng.standard_normal(x.shape, dtype=np.float32)
     return x
