@@ -1,6 +1,7 @@
 # Each target works on a fresh clone with Python >= 3.10, pip and make; `.venv` is made on the way.
 PYTHON ?= python3
 BIN := .venv/bin
+ALOUD := import logging; logging.basicConfig(format='%(message)s'); logging.getLogger('tsformer_nb').setLevel('INFO')
 
 .PHONY: train test lint torture docs preview lab bench search notebooks clean
 
@@ -19,7 +20,7 @@ torture: .venv/.book             ## the long halves (an hour and more): kills, a
 	$(BIN)/python -m pytest tests/test_reader.py tests/test_sources.py tests/test_faults.py tests/test_saving.py tests/test_notebooks.py
 
 docs: .venv/.book                ## the site, in both languages, in _docs/
-	$(BIN)/python -c "from tsformer_nb.site import build_sites; build_sites()"
+	$(BIN)/python -c "$(ALOUD); from tsformer_nb.book.site import build_sites; build_sites()"
 
 preview: docs                    ## the site at http://127.0.0.1:8000, seen from this machine only
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _docs
@@ -37,9 +38,9 @@ search: .venv/.bench             ## go on with the search for a better TSFormer
 
 notebooks: .venv/.book           ## after an edit: export, run every notebook, save its outputs, clean, write the README
 	$(BIN)/nbdev_export
-	$(BIN)/python -c "from tsformer_nb.book import run_all; run_all()"
+	$(BIN)/python -c "$(ALOUD); from tsformer_nb.book.running import run_all; run_all()"
 	$(BIN)/nbdev_clean
-	$(BIN)/python -c "from tsformer_nb.book import write_readme; write_readme()"
+	$(BIN)/python -c "from tsformer_nb.book.away import write_readme; write_readme()"
 
 clean:
 	rm -rf .venv _docs _proc build dist *.egg-info
