@@ -30,11 +30,11 @@ lab: .venv/.book                 ## the book in JupyterLab
 
 bench: .venv/.bench              ## measure ours and the peers anew (an hour and more), then the pages that show the figures
 	rm -f nbs/results/results.csv nbs/results/curves.csv
-	$(BIN)/python -c "from tsformer_nb.results import bench, race; bench(); race()"
+	$(BIN)/python -c "from tsformer_nb.book.results import bench, race; bench(); race()"
 	$(MAKE) notebooks
 
 search: .venv/.bench             ## go on with the search for a better TSFormer
-	$(BIN)/python -c "from tsformer_nb.results import search; search(20)"
+	$(BIN)/python -c "from tsformer_nb.book.search import search; search(20)"
 
 notebooks: .venv/.book           ## after an edit: export, run every notebook, save its outputs, clean, write the README
 	$(BIN)/nbdev_export

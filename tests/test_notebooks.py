@@ -10,13 +10,13 @@ import pytest
 
 from conftest import ROOT, need_forda, run, why_no_forda
 from tsformer_nb.book.languages import notebooks, read_notebook
-from tsformer_nb.book.running import execute, output_faults, processor
+from tsformer_nb.book.running import SAVED_ON, execute, output_faults, processor
 
 NOTEBOOKS = [path.name for path in notebooks()]
 WITH_DATA = [name for name in NOTEBOOKS if "TSFORMER_BOOK_DATA" in (ROOT / "nbs" / name).read_text()]
 # another Keras draws other first weights
 SAVED_WITH = re.findall(r"^keras==([^ ]+)", (ROOT / "constraints.txt").read_text(), re.M)[-1]
-SAVED_ON = (ROOT / "nbs" / "results" / "processor.txt").read_text().strip()  # another processor rounds differently
+HERE = processor() == SAVED_ON.read_text(encoding="utf-8").strip()  # another processor rounds differently
 # `make torture`: all cells, and then all cells again in the same kernel; and notebooks without FordA, or the repository
 TORTURE = "TSFORMER_TWICE" in os.environ
 
@@ -74,7 +74,7 @@ def test_notebook(name, monkeypatch, tmp_path):
     assert any(cell.get("execution_count") for cell in fresh.cells)
     assert list(folder.iterdir()) == []  # a notebook leaves nothing behind
     if metadata.version("keras") == SAVED_WITH:
-        assert output_faults(saved, fresh, exact=processor() == SAVED_ON) == []
+        assert output_faults(saved, fresh, exact=HERE) == []
 
 
 @pytest.mark.parametrize("name", WITH_DATA)

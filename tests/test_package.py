@@ -110,7 +110,8 @@ def test_the_data_floor_is_light():
 
 FLOORS = [["files", "recipes"], ["readers", "archive"], ["data"], ["encoder", "leaks"], ["model", "diagnosis"],
           ["training", "evaluation"], ["checkpoints"], ["runs"], ["cli"]]  # each imports only from those before it
-WING = [["records"], ["search"], ["results"], ["ablation"], ["languages"], ["running"], ["pages"], ["site"]]
+WING = [["records"], ["search"], ["results", "ablation"], ["motifs"], ["languages"], ["running", "staging", "away"],
+        ["finishing", "signatures"], ["site"]]
 
 
 def imports(path):
