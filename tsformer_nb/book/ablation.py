@@ -17,7 +17,7 @@ import numpy as np
 from keras import layers, ops
 
 from .records import RESULTS, fill_in, stamp, timed
-from .results import fix_positions
+from .search import fix_positions
 from ..data import Dataset, load_dataset
 from ..encoder import EncoderBlock
 from ..evaluation import evaluate
