@@ -11,14 +11,14 @@ import datetime
 import io
 import time
 from collections.abc import Callable, Iterable
-from importlib.util import find_spec
 from pathlib import Path
 
+import tsformer_nb
 from ..files import InputError, write_whole
 from ..runs import versions
 
 # %% ../../nbs/records.ipynb #52d4dcfe
-_PLACES = (Path(find_spec("tsformer_nb").origin).parents[1], Path.cwd(), Path.cwd().parent)
+_PLACES = (Path(tsformer_nb.__path__[0]).parent, Path.cwd(), Path.cwd().parent)
 ROOT = next((place for place in _PLACES if (place / "settings.ini").exists()), Path.cwd())  # the checkout
 RESULTS = ROOT / "nbs" / "results"  # what long cells of the book have measured
 
@@ -43,14 +43,14 @@ def read_rows(
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
-
+# %% ../../nbs/records.ipynb #52aa4d1d
 def stored(
     name: str,  # a file in `RESULTS`
 ) -> list[dict[str, str]]:  # its rows
     "A stored result of the book; raises `InputError` where it is missing."
     return read_rows(of_the_book(RESULTS / name))
 
-
+# %% ../../nbs/records.ipynb #cd19ded4
 def write_rows(
     path: str | Path,  # a CSV file
     rows: list[dict],  # with the same keys
@@ -58,7 +58,8 @@ def write_rows(
     "Write a CSV file, whole or not at all."
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader(), writer.writerows(rows)
+    writer.writeheader()
+    writer.writerows(rows)
     write_whole(Path(path), text.getvalue().encode())
 
 # %% ../../nbs/records.ipynb #1254ada4
