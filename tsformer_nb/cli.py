@@ -13,6 +13,7 @@ import errno
 import io
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +41,9 @@ class Parser(argparse.ArgumentParser):
 def number(low: int) -> Callable[[str], int]:
     "A whole number, at least `low`."
     def parse(text):
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if value < low:
+        if not re.fullmatch("[0-9]+", text) or int(text) < low:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {low}")
-        return value
+        return int(text)
     return parse
 
 
@@ -68,8 +66,7 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
     about = ", ".join(f"{name}: {words}" for name, words in MODELS.items())
     command.add_argument("--data", default="FordA", metavar="NAME|DIR", help=SET)
     command.add_argument("--model", default="tsformer", choices=tuple(MODELS), help=f"{about} (tsformer)")
-    command.add_argument("--epochs", type=number(1), metavar="N",
-                         help="how long to train (40 for tsformer, at most 200 for the others)")
+    command.add_argument("--epochs", type=number(1), metavar="N", help="how long (tsformer: 40, others: at most 200)")
     command.add_argument("--validation", type=share, metavar="SHARE",
                          help="share of the training series kept for validation curves (0.2); 0 trains on every series")
     command.add_argument("--seed", type=number(0), default=0, metavar="N", help="repeat a run with its seed (0)")
@@ -142,9 +139,8 @@ def train_command(args: argparse.Namespace) -> None:
             print(f"\ntsformer-nb: the finished epochs are kept in {out}. The same command with --resume goes on.",
                   file=sys.stderr)
         raise
-    print(f"{metrics['model']}: {metrics['parameters']:,} parameters, "
-          f"{metrics['epochs']} epochs in {metrics['train_seconds']:.0f} s")
-    print(_scores(metrics))
+    print(f"{metrics['model']}: {metrics['parameters']:,} parameters, {metrics['epochs']} epochs in "
+          f"{metrics['train_seconds']:.0f} s\n{_scores(metrics)}")
     print(f"saved in {out}: metrics.json, history.csv, curves.png, confusion.png, model.keras")
 
 # %% ../nbs/cli.ipynb #a48a3b85
@@ -207,14 +203,12 @@ def _as_csv(classes: list, probabilities: np.ndarray) -> str:
     return text.getvalue()
 
 # %% ../nbs/cli.ipynb #a982fe63
-def _say_ours(usual: Callable) -> Callable:
-    "A way to show warnings: ours in one line, all others as usual."
-    def show(message, category, *place, **more):
-        if issubclass(category, InputWarning):
-            print(f"tsformer-nb: {message}", file=sys.stderr)
-        else:
-            usual(message, category, *place, **more)
-    return show
+def _show(usual: Callable, message: Warning, category: type[Warning], *place, **more) -> None:
+    "Show a warning: ours in one line, all others as usual."
+    if issubclass(category, InputWarning):
+        print(f"tsformer-nb: {message}", file=sys.stderr)
+    else:
+        usual(message, category, *place, **more)
 
 
 class _Messages(logging.Handler):
@@ -234,7 +228,7 @@ def _told():
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", InputWarning)
-            warnings.showwarning = _say_ours(warnings.showwarning)
+            warnings.showwarning = partial(_show, warnings.showwarning)
             yield
     finally:
         ours.removeHandler(told)

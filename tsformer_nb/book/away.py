@@ -46,7 +46,8 @@ def readme(
     notebook: dict,  # the home page
 ) -> tuple[str, dict[str, bytes]]:  # Markdown, and the pictures it shows: path from the root, PNG bytes
     "Turn the home page into a README."
-    parts, pictures, title = ["<!-- made from nbs/index.ipynb by `make notebooks`: edit that -->"], {}, None
+    parts, title = ["<!-- made from nbs/index.ipynb by `make notebooks`: edit that -->"], None
+    pictures: dict[str, bytes] = {}
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             parts += _markdown_of(cell, pictures)

@@ -108,7 +108,7 @@ def link_names(
     known: dict,  # as `symbols` gives it
 ) -> None:
     "Link names in prose to the reference."
-    places = {}
+    places: dict[str, str] = {}
     for full in known:  # "data.split", "book.records.stored"
         module, _, short = full.rpartition(".")
         own = name in (module.rpartition(".")[2], "reference")

@@ -49,7 +49,7 @@ def facts(
     text: str,  # the text of a prose cell
 ) -> Counter:  # (kind, fact): how often
     "What two translations of one thought must have in common."
-    found = Counter()
+    found: Counter = Counter()
     for kind, pattern in MARKUP.items():
         found.update((kind, fact) for fact in re.findall(pattern, text))
         text = re.sub(pattern, " ", text)

@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import tsformer_nb
-from ..files import InputError, write_whole
+from ..files import FILES, InputError, write_whole
 from ..runs import versions
 
 # %% ../../nbs/records.ipynb #52d4dcfe
-_PLACES = (Path(tsformer_nb.__path__[0]).parent, Path.cwd(), Path.cwd().parent)
+_PLACES = (FILES.parents[1], Path.cwd(), Path.cwd().parent)
 ROOT = next((place for place in _PLACES if (place / "settings.ini").exists()), Path.cwd())  # the checkout
 RESULTS = ROOT / "nbs" / "results"  # what long cells of the book have measured
 

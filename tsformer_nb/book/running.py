@@ -23,7 +23,7 @@ def one_stream(
     outputs: list[dict],  # of a cell
 ) -> list[dict]:  # without warnings, and printed text in one piece
     "Drop what went to standard error, and join printed pieces: where they are cut apart is chance."
-    joined = []
+    joined: list[dict] = []
     for output in outputs:
         if output.get("name") == "stderr":
             continue
@@ -34,7 +34,7 @@ def one_stream(
     return joined
 
 # %% ../../nbs/running.ipynb #957fd9a7
-def _run_cells(notebook: dict, folder: str) -> None:
+def _run_cells(notebook, folder: str) -> None:
     "Run all cells in a kernel of their own; their outputs are put into the notebook."
     from nbclient import NotebookClient
     from nbclient.exceptions import DeadKernelError

@@ -44,7 +44,7 @@ def modules() -> dict[str, Path]:
 def symbols() -> dict[str, object]:
     "The public functions and classes of the package, by the name `module.name`."
     start_keras()  # some modules import it, and by itself it is not quiet
-    found = {}
+    found: dict[str, object] = {}
     for name in modules():
         module = importlib.import_module(f"tsformer_nb.{name}")
         public = {short: getattr(module, short) for short in module.__all__}
@@ -105,7 +105,7 @@ def _listing(obj: object, returns: str) -> str:
 # %% ../../nbs/signatures.ipynb #a5ef0a04
 def _overview(words: dict[str, str]) -> str:
     "Links to the modules, in two groups."
-    groups = {words["floors"]: [], words["wing"]: []}
+    groups: dict[str, list[str]] = {words["floors"]: [], words["wing"]: []}
     for name in modules():
         groups[words["wing" if name.startswith("book.") else "floors"]].append(f"[{name}](#{name})")
     return "\n\n".join(f"{about} {' · '.join(links)}" for about, links in groups.items())
