@@ -1,7 +1,9 @@
 # Each target works on a fresh clone with Python >= 3.10, pip and make; `.venv` is made on the way.
 PYTHON ?= python3
 BIN := .venv/bin
-ALOUD := import logging; logging.basicConfig(format='%(message)s'); logging.getLogger('tsformer_nb').setLevel('INFO')
+# before a line of Python that works on the book: its messages are seen, TensorFlow's at its start are not
+ALOUD := import logging; logging.basicConfig(format='%(message)s'); logging.getLogger('tsformer_nb').setLevel('INFO'); \
+         from tsformer_nb.cli import start_keras; start_keras()
 
 .PHONY: train test lint torture docs preview lab bench search notebooks clean
 
@@ -40,7 +42,7 @@ notebooks: .venv/.book           ## after an edit: export, run every notebook, s
 	$(BIN)/nbdev_export
 	$(BIN)/python -c "$(ALOUD); from tsformer_nb.book.running import run_all; run_all()"
 	$(BIN)/nbdev_clean
-	$(BIN)/python -c "from tsformer_nb.book.away import write_readme; write_readme()"
+	$(BIN)/python -c "$(ALOUD); from tsformer_nb.book.away import write_readme; write_readme()"
 
 clean:
 	rm -rf .venv _docs _proc build dist *.egg-info

@@ -1,12 +1,41 @@
-"Both languages, saved outputs and README are what they claim to be."
+"Both languages, saved outputs, README and the wing are what they claim to be."
+import ast
+import base64
+import io
 import re
+import shutil
+import statistics
+import sys
 
 import pytest
 
-from conftest import ROOT
-from tsformer_nb.book.languages import (
-    LANGUAGES, language, notebooks, one_language, read_notebook, readme, source, twin_faults,
-)
+from conftest import ROOT, run
+from tsformer_nb.book.away import readme
+from tsformer_nb.book.languages import LANGUAGES, language, notebooks, one_language, read_notebook, source, twin_faults
+
+# The last notebooks that do not pass a gate yet: take a name out when it does, and the line when none is left.
+FIGURES_TO_COME = {"00_data", "01_encoder", "02_model", "03_training", "04_diagnosis", "05_results", "06_ablation",
+                   "evaluation"}
+CELLS_TO_COME = {"01_encoder", "02_model", "05_results"}
+
+
+def gate(to_come):
+    "All notebooks, those to come marked."
+    mark = pytest.mark.xfail(reason="is being rewritten", strict=False)
+    return [pytest.param(path, id=path.name, marks=[mark] if path.stem in to_come else []) for path in notebooks()]
+
+
+def exported(path):
+    "The lengths of the cells that a notebook exports."
+    cells = [source(cell) for cell in read_notebook(path)["cells"] if cell["cell_type"] == "code"]
+    return [len(text.splitlines()) for text in cells if text.startswith("#| export")]
+
+
+def pictures(path):
+    "The figures that are saved in a notebook, as PNG."
+    outputs = [output for cell in read_notebook(path)["cells"] for output in cell.get("outputs", [])]
+    found = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    return [base64.b64decode("".join(picture)) for picture in found]
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)
@@ -23,8 +52,19 @@ def test_figures_have_alternative_text_in_both_languages(path):
         if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
             assert re.search(r'^#\| fig-alt: "[^|]+ \| [^|]+"$', source(cell), re.M), source(cell)[:80]
     for lang in LANGUAGES:
-        text = "".join(source(cell) for cell in one_language(notebook, lang)["cells"] if cell["cell_type"] == "markdown")
+        cells = one_language(notebook, lang)["cells"]
+        text = "".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
         assert ("。" in text) == (lang == "ja")
+
+
+@pytest.mark.parametrize("path", gate(FIGURES_TO_COME))
+def test_figures_read_on_any_ground_and_on_a_phone(path):
+    "No ground of their own, and so narrow that a phone does not shrink the letters away."
+    from PIL import Image
+
+    for picture in pictures(path):
+        image = Image.open(io.BytesIO(picture))
+        assert image.mode == "RGBA" and image.getpixel((0, 0))[3] == 0 and image.width <= 700, image.size
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)
@@ -48,3 +88,81 @@ def test_readme_is_the_home_page():
     assert (ROOT / "README.md").read_text(encoding="utf-8") == text
     assert pictures and all((ROOT / name).read_bytes() == content for name, content in pictures.items())
     assert "make train" in text and "make test" in text and "| TSFormer, all training series ／" in text
+
+
+@pytest.mark.parametrize("path", gate(CELLS_TO_COME))
+def test_exported_cells_are_short(path):
+    assert max(exported(path), default=0) <= 40
+
+
+def test_most_exported_cells_are_shorter():
+    assert statistics.median(lines for path in notebooks() for lines in exported(path)) < 20
+
+
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports_of(path):
+    "The modules of the package that a module imports, anywhere in it: `book.records`."
+    package = ["tsformer_nb", *path.relative_to(ROOT / "tsformer_nb").parent.parts]
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            base = package[:len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return {name.removeprefix("tsformer_nb.") for name in found if name.startswith("tsformer_nb.")}
+
+
+def test_nothing_outside_the_wing_imports_it():
+    package = ROOT / "tsformer_nb"
+    assert "book.records" in imports_of(package / "book" / "languages.py")  # it finds what there is
+    for path in package.glob("*.py"):
+        assert not [name for name in imports_of(path) if name.split(".")[0] == "book"], path.name
+
+
+def test_the_wing_has_no_circle():
+    wing = {path.stem: imports_of(path) for path in (ROOT / "tsformer_nb" / "book").glob("[!_]*.py")}
+    while ready := {name for name, imported in wing.items() if not imported & {f"book.{other}" for other in wing}}:
+        wing = {name: imported for name, imported in wing.items() if name not in ready}
+    assert wing == {}
+
+
+def test_modules_of_the_wing_do_not_print():
+    for path in (ROOT / "tsformer_nb" / "book").glob("*.py"):
+        calls = [node.func for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+        assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"], path.name
+
+
+WITHOUT = """
+import json, sys
+from tsformer_nb.cli import start_keras
+
+start_keras()
+from tsformer_nb.files import InputError
+
+for path in sys.argv[1:]:
+    try:
+        names = {"get_ipython": None}
+        for cell in json.load(open(path, encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                exec("".join(cell["source"]), names)
+    except InputError as error:
+        print(f"SAID {error}")
+"""
+
+
+def test_a_notebook_without_the_repository_says_so_in_a_sentence(tmp_path):
+    "An installed package, and a folder that holds nothing: what the book's own notebooks need is not there."
+    shutil.copytree(ROOT / "tsformer_nb", tmp_path / "lib" / "tsformer_nb")
+    (tmp_path / "empty").mkdir()
+    names = ["languages", "away", "staging", "finishing", "signatures", "site", "glossary", "index"]
+    result = run(sys.executable, "-c", WITHOUT, *(ROOT / "nbs" / f"{name}.ipynb" for name in names),
+                 cwd=tmp_path / "empty", PYTHONPATH=str(tmp_path / "lib"), MPLBACKEND="agg")
+    assert result.returncode == 0, result.stderr
+    said = re.findall("^SAID (.*)$", result.stdout, re.M)
+    assert len(said) == len(names) and list((tmp_path / "empty").iterdir()) == []
+    assert all("belongs to the book's repository" in sentence for sentence in said)

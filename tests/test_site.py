@@ -1,17 +1,22 @@
 "The site as its readers meet it: the files, and the pages in a real browser."
 import functools
 import http.server
+import itertools
 import os
 import re
 import shutil
+import sys
 import threading
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, run
+from tsformer_nb.book.finishing import JAPANESE
 from tsformer_nb.book.languages import LANGUAGES, language, notebooks, read_notebook, source
-from tsformer_nb.book.site import JAPANESE, KINDS, build_sites, finish_libraries, page_name, renderer, symbols
+from tsformer_nb.book.signatures import modules, symbols
+from tsformer_nb.book.site import configuration, finish_libraries, renderer
+from tsformer_nb.book.staging import KINDS, page_name
 from tsformer_nb.files import InputError
 
 PAGES = [page_name(path) for path in notebooks()] + ["reference"]
@@ -20,6 +25,12 @@ BASE = "/any/base"  # the site must work under any address
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 AXE = ROOT / "build" / "node_modules" / "axe-core" / "axe.min.js"
+ALOUD = re.search(r"^ALOUD := (.*?[^\\])$", (ROOT / "Makefile").read_text(), re.M | re.S)[1].replace("\\\n", "")
+BUILD = f"""{ALOUD}
+import sys, pathlib
+from tsformer_nb.book.site import build_sites
+build_sites(pathlib.Path(sys.argv[1]))
+"""
 
 
 def missing(what):
@@ -29,15 +40,21 @@ def missing(what):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    "Both sites, built anew."
+def building(tmp_path_factory):
+    "Both sites, built anew as `make docs` builds them: the folder, and what was said."
     try:
         renderer()
     except InputError as error:
         missing(str(error))
     folder = tmp_path_factory.mktemp("served")
-    build_sites(folder / BASE.strip("/"))
-    return folder / BASE.strip("/")
+    result = run(sys.executable, "-c", BUILD, folder / BASE.strip("/"))
+    assert result.returncode == 0, result.stderr
+    return folder / BASE.strip("/"), result.stdout + result.stderr
+
+
+@pytest.fixture(scope="session")
+def site(building):
+    return building[0]
 
 
 @functools.cache
@@ -61,22 +78,36 @@ def test_every_page_is_there_in_both_languages(site):
         assert found == set(PAGES), lang
 
 
+def test_the_sidebar_names_every_page_once():
+    for lang in LANGUAGES:
+        contents = configuration(lang)["website"]["sidebar"]["contents"]
+        named = [item if isinstance(item, str) else item["href"] for item in contents if item != {"text": "---"}]
+        assert sorted(re.sub(r"\.\w+$", "", name) for name in named) == sorted(set(PAGES) - {"index"})
+        assert all(isinstance(item, dict) or item == "reference.qmd" for item in contents)
+
+
+def test_a_build_says_only_what_it_has_built(building):
+    assert [line[-len("en/index.html"):] for line in building[1].splitlines()] == ["en/index.html", "ja/index.html"]
+
+
 def test_each_page_says_its_language_and_names_its_twin(site):
     for lang, name, soup in soups(site):
         assert soup.html["lang"] == lang
         links = {link["hreflang"]: link["href"] for link in soup.select("head link[hreflang]")}
         assert links == {**{code: f"../{code}/{name}.html" for code in LANGUAGES}, "x-default": "../index.html"}, name
         switches = soup.select("a.switch")
-        assert switches and all(link["href"].endswith(f"/{name}.html") and link["lang"] != lang for link in switches), name
+        other = LANGUAGES[1 - LANGUAGES.index(lang)]
+        assert {(link["href"], link["lang"]) for link in switches} == {(f"../{other}/{name}.html", other)}
         if name not in ("index",):
             assert bool(re.search("[ぁ-んァ-ン一-龥]", soup.title.get_text())) == (lang == "ja"), soup.title
         menu = soup.select_one("#quarto-sidebar .sidebar-menu-container").get_text()
-        assert ("データ" in menu and "Data" not in menu) if lang == "ja" else ("Data" in menu and "データ" not in menu)
+        assert ("データ" in menu, "Data" in menu) == (lang == "ja", lang == "en")
 
 
 def test_both_languages_have_the_same_anchors(site):
     for name in PAGES:
-        anchors = [[part["id"] for part in soup_of(site / lang / f"{name}.html").select("main section[id]")] for lang in LANGUAGES]
+        pages = [soup_of(site / lang / f"{name}.html") for lang in LANGUAGES]
+        anchors = [[part["id"] for part in soup.select("main section[id]")] for soup in pages]
         assert anchors[0] == anchors[1], name
         assert all(re.fullmatch(r"[\w.-]+", anchor, re.A) for anchor in anchors[0]), name
 
@@ -85,7 +116,7 @@ def test_internal_links_and_anchors_resolve(site):
     checked = 0
     anchors = functools.cache(lambda path: {tag["id"] for tag in soup_of(path).select("[id]")})
     for lang, name, soup in soups(site):
-        for tag, key in [(tag, "href") for tag in soup.select("[href]")] + [(tag, "src") for tag in soup.select("[src]")]:
+        for tag, key in [(tag, key) for key in ("href", "src") for tag in soup.select(f"[{key}]")]:
             parts = urlsplit(tag[key])
             if parts.scheme or parts.netloc or not tag[key]:
                 continue
@@ -103,7 +134,8 @@ def test_pictures_have_alternative_text_in_the_page_s_language(site):
     for lang, name, soup in soups(site):
         for picture in soup.select("main img"):
             alt = picture.get("alt", "")
-            assert len(alt) > 20 and bool(re.search("[ぁ-んァ-ン]", alt)) == (lang == "ja"), f"{lang}/{name}: {alt!r}"
+            japanese = bool(re.search("[ぁ-んァ-ン]", alt))
+            assert len(alt) > 20 and japanese == (lang == "ja"), f"{lang}/{name}: {alt!r}"
             found += 1
     assert found > 40
 
@@ -120,7 +152,7 @@ def test_nothing_is_loaded_from_a_third_party(site):
 def test_formulas_are_mathml(site):
     for lang in LANGUAGES:
         main = soup_of(site / lang / "diagnosis.html").select_one("main")
-        formulas = "".join(math.get_text() for math in main.select("math annotation"))  # Quarto keeps the source beside the formula
+        formulas = "".join(math.get_text() for math in main.select("math annotation"))  # Quarto keeps the source there
         assert len(main.select("math")) >= 8 and main.get_text().count("\\frac") == formulas.count("\\frac")
 
 
@@ -128,9 +160,10 @@ def test_the_japanese_pages_have_no_english_interface(site):
     for name in PAGES:
         soup = soup_of(site / "ja" / f"{name}.html")
         said = [tag[key] for key in ("title", "placeholder", "aria-label") for tag in soup.select(f"body [{key}]")]
-        said += [tag.get_text() for tag in soup.select("#toc-title, summary, .cell-mark, .page-tools a, main :is(h1, h2)")]
+        shown = "#toc-title, summary, .cell-mark, .page-tools a, main :is(h1, h2)"
+        said += [tag.get_text() for tag in soup.select(shown)]
         for words in said:
-            plain = re.sub(r"tsformer_nb[\w.]*|README|TSFormer", "", words).strip()
+            plain = re.sub(r"tsformer_nb[\w.]*|README|TSFormer|Ctrl-C", "", words).strip()
             assert not plain or re.search("[ぁ-んァ-ン一-龥]", plain) or plain == "English", f"{name}: {words!r}"
     script = site / "ja" / "site_libs" / "smalldocs.js"
     if script.exists():
@@ -144,7 +177,8 @@ def test_cells_are_marked_and_solutions_folded(site):
             tests = soup.select(".cell-test > .cell-mark")
             assert len(tests) >= 3 and {mark.get_text() for mark in tests} == {KINDS["test"][place]}, name
             solutions = soup.select(".cell-solution")
-            assert solutions and all(cell.select_one("details:not([open]) .cell-output, details:not([open]) pre") for cell in solutions), name
+            folded = "details:not([open]) .cell-output, details:not([open]) pre"
+            assert solutions and all(cell.select_one(folded) for cell in solutions), name
             assert not soup.select(".cell-solution > .cell-output"), name
 
 
@@ -152,7 +186,13 @@ def test_the_reference_holds_every_public_name(site):
     for lang in LANGUAGES:
         soup = soup_of(site / lang / "reference.html")
         assert set(symbols()) <= {part["id"] for part in soup.select("section[id]")}
-    assert "data.load_dataset" in symbols() and soup_of(site / "en" / "training.html").select("a.name")
+        parts = [part["id"] for part in soup.select("main section.level2[id]")]
+        assert parts == list(modules())  # first the floors, then the wing
+        anchors = [part["id"] for part in soup.select("main [id]")]
+        assert len(set(anchors)) == len(anchors)
+    assert {"data.load_dataset", "book.records.stored"} <= set(symbols())
+    links = {link["href"] for link in soup_of(site / "en" / "staging.html").select("a.name")}
+    assert "reference.html#book.staging.kind_of" in links and soup_of(site / "en" / "training.html").select("a.name")
 
 
 def test_notebooks_to_take_away_are_in_one_language(site):
@@ -166,7 +206,7 @@ def test_notebooks_to_take_away_are_in_one_language(site):
             cells = read_notebook(taken)["cells"]
             assert {language(cell) for cell in cells} == {None, lang}
             compile(TransformerManager().transform_cell(source(cells[1])), path.name, "exec")
-            assert len(cells) == 1 + len([cell for cell in read_notebook(path)["cells"] if language(cell) in (None, lang)])
+            assert len(cells) == 1 + sum(language(cell) in (None, lang) for cell in read_notebook(path)["cells"])
 
 
 def test_the_heaviest_chapter_weighs_less_than_a_megabyte_and_a_half(site):
@@ -174,9 +214,10 @@ def test_the_heaviest_chapter_weighs_less_than_a_megabyte_and_a_half(site):
         pytest.skip("Quarto's style sheets alone weigh 1 MB before a web server compresses them")
     for lang, name, soup in soups(site):
         page = site / lang / f"{name}.html"
-        loaded = {tag.get("src") or tag.get("href") for tag in soup.select("script[src], link[rel=stylesheet], link[rel=icon], img[src]:not([src^=data])")}
+        loading = soup.select("script[src], link[rel=stylesheet], link[rel=icon], img[src]:not([src^=data])")
+        loaded = {site / lang / (tag.get("src") or tag.get("href")) for tag in loading}
         icons = site / lang / "site_libs" / "bootstrap-icons" / "fonts" / "bootstrap-icons.woff2"
-        weight = page.stat().st_size + sum((site / lang / file).stat().st_size for file in loaded) + icons.stat().st_size
+        weight = sum(file.stat().st_size for file in {page, icons} | loaded)
         assert weight < 1_500_000, f"{lang}/{name}: {weight:,} bytes"
 
 
@@ -189,7 +230,8 @@ def test_a_missing_renderer_is_told(monkeypatch, tmp_path):
 
 def test_fonts_of_a_third_party_are_taken_out(tmp_path):
     sheet = tmp_path / "theme.css"
-    sheet.write_text('@import"https://fonts.example/css2?family=Lato:ital,wght@0,400;0,700&display=swap";a{color:red}@import url(https://b.example/x);b{}')
+    sheet.write_text('@import"https://fonts.example/css2?family=Lato:ital,wght@0,400;0,700&display=swap";a{color:red}'
+                     "@import url(https://b.example/x);b{}")
     finish_libraries(tmp_path, "ja")
     assert sheet.read_text() == "a{color:red}b{}"
 
@@ -228,14 +270,18 @@ def open_page(browser, address):
     "Open pages; at the end there must have been no error in the console and no request to elsewhere."
     faults, contexts = [], []
 
-    def open_(path, viewport=DESKTOP, scheme="light", locale="en-US", **options):
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, locale=locale, reduced_motion="reduce", **options)
-        page = context.new_page()
-        page.on("console", lambda message: faults.append(f"{path}: {message.text}") if message.type == "error" else None)
-        page.on("pageerror", lambda error: faults.append(f"{path}: {error}"))
-        page.on("request", lambda request: faults.append(f"{path} asks {request.url}") if not request.url.startswith((address, "data:")) else None)
-        page.goto(urljoin(address, path))
+    def open_(path, viewport=DESKTOP, scheme="light", locale="en-US", script=None, **options):
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, locale=locale,
+                                      reduced_motion="reduce", **options)
         contexts.append(context)
+        if script:  # before those of each page
+            context.add_init_script(path=script)
+        page = context.new_page()
+        note = lambda wrong, what: faults.append(f"{page.url}: {what}") if wrong else None
+        page.on("console", lambda said: note(said.type == "error", said.text))
+        page.on("pageerror", lambda error: note(True, error))
+        page.on("request", lambda asked: note(not asked.url.startswith((address, "data:")), f"asks {asked.url}"))
+        page.goto(urljoin(address, path))
         return page
 
     yield open_
@@ -244,24 +290,63 @@ def open_page(browser, address):
     assert faults == []
 
 
-@pytest.mark.parametrize("viewport, scheme", [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark")],
-                         ids=["desktop-light", "desktop-dark", "phone-light", "phone-dark"])
+BRIGHTNESS = """getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce(
+    (sum, c) => sum + +c, 0)"""
+WIDE = """[...document.querySelectorAll('main pre')].filter(
+    box => box.scrollWidth > box.clientWidth + 1).map(box => box.textContent.slice(0, 60))"""
+START_AXE = """() => {  // and do not wait for it
+    const options = {resultTypes: ["violations"]};  // of what passes, only the rules are told
+    window.scan = new Promise((done, fail) => setTimeout(() => axe.run(document, options).then(done, fail), 0));
+}"""
+AXE_FOUND = """window.scan.then(result => [result.passes.length, result.violations.map(
+    fault => [fault.impact, fault.id, fault.nodes.slice(0, 3).map(node => node.html.slice(0, 160))])])"""
+
+
+def show(page, address, scheme):
+    "Go to a page, if it is not the one in front, and to a scheme."
+    if page.url != address:
+        page.goto(address)
+    page.emulate_media(color_scheme=scheme)
+    dark = str(scheme == "dark").lower()
+    page.wait_for_function(f"(document.querySelector('.quarto-dark') !== null) === {dark}")  # a script marks the page
+    assert (page.evaluate(BRIGHTNESS) < 200) == (scheme == "dark"), f"{address}, {scheme}"
+
+
+def check(page, address, scheme, viewport):
+    "What can be seen at once; axe-core is started, and gives its findings with `findings`."
+    show(page, address, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{address} is wider than the window"
+    if viewport is DESKTOP:
+        assert page.evaluate(WIDE) == [], address
+    page.evaluate(START_AXE)
+
+
+def findings(page):
+    checked, found = page.evaluate(AXE_FOUND)
+    assert checked > 10, f"{page.url}: axe-core hardly ran"
+    assert [violation for violation in found if violation[0] in ("serious", "critical")] == [], page.url
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_every_page_reads_well(open_page, lang, viewport, scheme):
-    "Nothing wider than the window, code that does not scroll on a desktop, and no serious finding of axe-core."
-    for name in PAGES:
-        page = open_page(f"{lang}/{name}.html", viewport, scheme)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than the window"
-        background = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((sum, c) => sum + +c, 0)")
-        assert (background < 200) == (scheme == "dark"), name
-        if viewport is DESKTOP:
-            wide = page.evaluate("[...document.querySelectorAll('main pre')].filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.textContent.slice(0, 60))")
-            assert wide == [], name
-        page.add_script_tag(path=str(AXE))
-        checked, found = page.evaluate("axe.run(document).then(result => [result.passes.length, result.violations.map(v => [v.impact, v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 160))])])")
-        assert checked > 10, f"{lang}/{name}: axe-core hardly ran"
-        assert [violation for violation in found if violation[0] in ("serious", "critical")] == [], f"{lang}/{name}"
-        page.context.close()
+def test_every_page_reads_well(open_page, address, lang, viewport):
+    """Nothing wider than the window, code that does not scroll on a desktop, and no serious finding of axe-core.
+
+    In light and in dark: a page is loaded in one of them and changed to the other, in turns. Two windows work at once.
+    """
+    windows = [open_page("index.html", viewport, script=AXE) for _ in range(2)]
+    turns = itertools.cycle([("light", "dark"), ("dark", "light")])
+    pages = [(urljoin(address, f"{lang}/{name}.html"), schemes) for name, schemes in zip(PAGES, turns)]
+    work = [[(place, scheme) for place, schemes in pages[window::2] for scheme in schemes] for window in range(2)]
+    busy = set()
+    for jobs in [*itertools.zip_longest(*work), (None, None)]:
+        for window, job in zip(windows, jobs):
+            if window in busy:
+                findings(window)
+                busy.remove(window)
+            if job:
+                check(window, *job, viewport)
+                busy.add(window)
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -270,7 +355,7 @@ def test_the_switch_stays_on_the_section(open_page, viewport):
     section = page.evaluate("[...document.querySelectorAll('main section[id]')][2].id")
     page.evaluate(f"document.getElementById({section!r}).scrollIntoView({{behavior: 'instant'}})")
     page.wait_for_timeout(200)
-    page.locator("a.switch:visible").first.evaluate("link => link.click()")  # Playwright's own click would scroll the page first
+    page.locator("a.switch:visible").first.evaluate("link => link.click()")  # Playwright's own would scroll first
     page.wait_for_url(re.compile(rf"/en/diagnosis\.html#{section}$"))
     assert page.evaluate("document.documentElement.lang") == "en"
     page.wait_for_timeout(200)
@@ -294,7 +379,10 @@ def test_without_javascript_the_first_page_offers_both(open_page):
     assert [link.get_attribute("href") for link in page.locator("a").all()] == ["en/index.html", "ja/index.html"]
 
 
-@pytest.mark.parametrize("lang, words", [("ja", "勾配"), ("ja", "MultiHeadAttention"), ("en", "gradient"), ("en", "dither")])
+WORDS = [("ja", "勾配"), ("ja", "MultiHeadAttention"), ("en", "gradient"), ("en", "dither")]
+
+
+@pytest.mark.parametrize("lang, words", WORDS)
 def test_search_finds_and_leads(open_page, lang, words):
     page = open_page(f"{lang}/index.html")
     page.locator("#quarto-search input").first.click()
@@ -317,6 +405,9 @@ def test_dark_mode_is_remembered(open_page):
     page.reload()
     page.wait_for_timeout(300)
     assert before != after == page.evaluate(dark)
+    page.locator(".quarto-color-scheme-toggle:visible").first.click()
+    page.wait_for_timeout(300)
+    assert page.evaluate(dark) == before  # and back
 
 
 def test_a_solution_opens(open_page):
