@@ -61,7 +61,7 @@ def need_forda(cells=0):
 
 
 def pytest_collection_modifyitems(items):
-    "Two workers: tests that share trained runs or a browser stay together, notebooks go to whoever is free, long first."
+    "Two workers: tests that share trained runs or a browser stay together; a notebook goes to who is free, long first."
     for item in items:
         if item.path.stem != "test_notebooks":
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

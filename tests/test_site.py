@@ -116,7 +116,8 @@ def test_internal_links_and_anchors_resolve(site):
     checked = 0
     anchors = functools.cache(lambda path: {tag["id"] for tag in soup_of(path).select("[id]")})
     for lang, name, soup in soups(site):
-        for tag, key in [(tag, key) for key in ("href", "src") for tag in soup.select(f"[{key}]")]:
+        for tag in soup.select("[href], [src]"):
+            key = "href" if tag.has_attr("href") else "src"
             parts = urlsplit(tag[key])
             if parts.scheme or parts.netloc or not tag[key]:
                 continue

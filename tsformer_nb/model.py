@@ -43,7 +43,8 @@ def check_sizes(
         raise InputError(f"n_classes={config.n_classes}: a classifier needs at least 2 classes.")
     if config.d_model < max(2, config.num_heads) or config.d_model % config.num_heads:
         raise InputError(f"d_model={config.d_model} with num_heads={config.num_heads}: each head needs its own share "
-                         "of a token. Embed each token in a multiple of num_heads, for example d_model=64 with num_heads=4.")
+                         "of a token. Embed each token in a multiple of num_heads, "
+                         "for example d_model=64 with num_heads=4.")
     positive = ("kernel_size", "stride", "patch_size", "n_timesteps", "n_channels", "ff_dim")
     if min(getattr(config, name) for name in positive) < 1:
         raise InputError("kernel_size, stride, patch_size, n_timesteps, n_channels and ff_dim must be at least 1.")
@@ -179,7 +180,7 @@ def config_for(
     data: Dataset,  # the data set to be learned
     **changes,  # fields of `TSFormerConfig` to set otherwise
 ) -> TSFormerConfig:
-    "The configuration for a data set: stride, patch and filters follow from its length, scaling from its training part."
+    "The sizes for a data set: stride, patch and filters follow from its length, scaling from its training part."
     steps = data.n_timesteps
     stride = min(4, max(1, steps // 120))
     window = min(256, steps // 2)  # longer ones would cost more parameters than the blocks

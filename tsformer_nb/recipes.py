@@ -18,7 +18,7 @@ class TrainingConfig:
     batch_size: int = 64  # series in a step
     min_steps: int = 30  # steps in an epoch, at least: few series are passed over several times
     learning_rate: float = 1e-3  # highest value
-    warmup: float | None = 0.1  # share of the steps in which the rate rises; a cosine then takes it to 0; None: constant
+    warmup: float | None = 0.1  # share of steps in which the rate rises; a cosine then takes it to 0; None: constant
     weight_decay: float = 1e-2  # AdamW: pulls weights towards 0; at 0 it is plain Adam
     shift: float = 0.04  # each series starts up to this share of its length earlier or later: its start means nothing
     dither: float = 0.01  # new noise in each step, in standard deviations of the data: rounding must not be a clue

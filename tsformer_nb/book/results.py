@@ -208,8 +208,9 @@ def _caption(rows: list[dict]) -> str:
     return f"{english} ／ {data}、シードにわたる平均 ± 標準偏差。{conditions}`make bench` で測り直せます。"
 
 # %% ../../nbs/05_results.ipynb #8cee3127
-HEADINGS = ["model ／ モデル", "parameters ／ パラメーター数", "test accuracy, raw ／ テスト正解率（生データ）", "dithered ／ 同（ディザ）",
-            "training (s) ／ 学習（秒）", "prediction (s) ／ 予測（秒）", "seeds ／ シード数"]
+HEADINGS = ["model ／ モデル", "parameters ／ パラメーター数", "test accuracy, raw ／ テスト正解率（生データ）",
+            "dithered ／ 同（ディザ）", "training (s) ／ 学習（秒）",
+            "prediction (s) ／ 予測（秒）", "seeds ／ シード数"]
 
 
 def results_table(
