@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..files import FILES, InputError, write_whole
-from ..runs import versions
 
 # %% ../../nbs/records.ipynb #52d4dcfe
 _PLACES = (FILES.parents[1], Path.cwd(), Path.cwd().parent)
@@ -70,6 +69,8 @@ def timed(action: Callable) -> tuple:
 
 def stamp(*names: str) -> dict[str, str]:
     "Today's date and the versions of some packages: the last columns of a row."
+    from tsformer_nb.runs import versions  # here, not above: it starts Keras
+
     return {"date": datetime.date.today().isoformat(), **versions(*names)}
 
 # %% ../../nbs/records.ipynb #d9b58fea
