@@ -61,7 +61,7 @@ def readme(
 # %% ../../nbs/away.ipynb #a83316f8
 def write_readme() -> None:
     "Write README.md and its pictures."
-    text, pictures = readme(read_notebook(of_the_book(ROOT / "nbs" / "index.ipynb")))
+    text, pictures = readme(read_notebook(ROOT / "nbs" / "index.ipynb"))
     for name, content in pictures.items():
         (ROOT / name).parent.mkdir(exist_ok=True)
         write_whole(ROOT / name, content)

@@ -22,8 +22,8 @@ LANGUAGES = ("en", "ja")
 def read_notebook(
     path: str | Path,  # an .ipynb file
 ) -> dict:  # the notebook, as JSON
-    "Read a notebook."
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    "Read a notebook; raises `InputError` where it is missing."
+    return json.loads(of_the_book(Path(path)).read_text(encoding="utf-8"))
 
 # %% ../../nbs/languages.ipynb #24f6893c
 def source(
@@ -106,7 +106,7 @@ def notebooks() -> list[Path]:
 # %% ../../nbs/languages.ipynb #b62f8452
 def glossary() -> dict[str, str]:
     "The terms of the book: English, and its Japanese translation."
-    cells = read_notebook(of_the_book(ROOT / "nbs" / "glossary.ipynb"))["cells"]
+    cells = read_notebook(ROOT / "nbs" / "glossary.ipynb")["cells"]
     text = "\n".join(source(cell) for cell in cells if language(cell) == "en")
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| .* \|$", text, re.M)
     return {term: japanese for term, japanese in rows if term != "Term"}
