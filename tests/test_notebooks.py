@@ -93,11 +93,10 @@ def of_the_repository(name):
     return bool(re.search(r"tsformer_nb\.book\.|\bnbs/", text))
 
 
+@pytest.mark.skipif(not TORTURE, reason="takes minutes: `make torture`; test_prose asks those of the book")
 @pytest.mark.parametrize("name", [name for name in NOTEBOOKS if of_the_repository(name)])
 def test_without_the_repository_a_notebook_runs_or_says_what_is_missing(name, monkeypatch, tmp_path):
     "Colab after `pip install` of the wheel: the package alone, in a folder of its own."
-    if not TORTURE and name[0].isdigit():
-        pytest.skip("takes a minute: `make torture`")
     shutil.copytree(ROOT / "tsformer_nb", tmp_path / "site" / "tsformer_nb")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     shutil.copy(ROOT / "nbs" / name, tmp_path)

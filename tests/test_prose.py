@@ -13,17 +13,6 @@ from conftest import ROOT, run
 from tsformer_nb.book.away import readme
 from tsformer_nb.book.languages import LANGUAGES, language, notebooks, one_language, read_notebook, source, twin_faults
 
-# The last notebooks that do not pass a gate yet: take a name out when it does, and the line when none is left.
-FIGURES_TO_COME = {"00_data", "01_encoder", "02_model", "03_training", "04_diagnosis", "05_results", "06_ablation",
-                   "evaluation"}
-CELLS_TO_COME = {"01_encoder", "02_model", "05_results"}
-
-
-def gate(to_come):
-    "All notebooks, those to come marked."
-    mark = pytest.mark.xfail(reason="is being rewritten", strict=False)
-    return [pytest.param(path, id=path.name, marks=[mark] if path.stem in to_come else []) for path in notebooks()]
-
 
 def exported(path):
     "The lengths of the cells that a notebook exports."
@@ -57,7 +46,7 @@ def test_figures_have_alternative_text_in_both_languages(path):
         assert ("。" in text) == (lang == "ja")
 
 
-@pytest.mark.parametrize("path", gate(FIGURES_TO_COME))
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)
 def test_figures_read_on_any_ground_and_on_a_phone(path):
     "No ground of their own, and so narrow that a phone does not shrink the letters away."
     from PIL import Image
@@ -90,7 +79,7 @@ def test_readme_is_the_home_page():
     assert "make train" in text and "make test" in text and "| TSFormer, all training series ／" in text
 
 
-@pytest.mark.parametrize("path", gate(CELLS_TO_COME))
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)
 def test_exported_cells_are_short(path):
     assert max(exported(path), default=0) <= 40
 

@@ -257,6 +257,19 @@ def _ctrl_c():
         if heard:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# %% ../nbs/cli.ipynb #03c739b0
+def _sentence(error: Exception) -> str | None:
+    "What to tell a user of an error; None for one that is our own fault."
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = " Free some space, or choose another place." if full else ""
+        return f"Cannot use {error.filename or 'a file'}: {error.strerror or error}.{remedy}"
+    if type(error).__name__ in ("MemoryError", "ResourceExhaustedError"):  # the second is TensorFlow's
+        return "There is not enough memory for this: use fewer or shorter series, or another model."
+    return None
+
 # %% ../nbs/cli.ipynb #aa812cb9
 def main(
     arguments: list[str] | None = None,  # None: those of the command line
@@ -278,19 +291,6 @@ def main(
         print(f"tsformer-nb: {sentence}", file=sys.stderr)
         return 2
     return 0
-
-
-def _sentence(error: Exception) -> str | None:
-    "What to tell a user of an error; None for one that is our own fault."
-    if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, OSError):
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        remedy = " Free some space, or choose another place." if full else ""
-        return f"Cannot use {error.filename or 'a file'}: {error.strerror or error}.{remedy}"
-    if type(error).__name__ in ("MemoryError", "ResourceExhaustedError"):  # the second is TensorFlow's
-        return "There is not enough memory for this: use fewer or shorter series, or another model."
-    return None
 
 
 def command() -> int:
