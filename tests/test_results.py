@@ -9,7 +9,8 @@ from conftest import ROOT
 from tsformer_nb.book.ablation import MOTIF_MODELS, VARIANTS, t_interval
 from tsformer_nb.book.languages import read_notebook, source
 from tsformer_nb.book.records import read_rows
-from tsformer_nb.book.results import DEFAULT, SETS, results_table, summary
+from tsformer_nb.book.results import SETS, results_table, summary
+from tsformer_nb.book.search import DEFAULT
 from tsformer_nb.data import load_dataset
 from tsformer_nb.model import config_for
 from tsformer_nb.recipes import TrainingConfig
@@ -30,8 +31,8 @@ def figures(rows):
 
 def variants():
     "The ablations' rows, as `summary` reads them."
-    return [{**row, "model": row["variant"], "train_seconds": "", "predict_seconds": ""}
-            for row in read_rows(RESULTS / "ablation.csv")]
+    rows = read_rows(RESULTS / "ablation.csv")
+    return [{**row, "model": row["variant"], "train_seconds": "", "predict_seconds": ""} for row in rows]
 
 
 def test_the_readme_shows_the_stored_results():
@@ -39,7 +40,7 @@ def test_the_readme_shows_the_stored_results():
     assert table in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["index.ipynb", "05_results.ipynb", "06_ablation.ipynb"])
+@pytest.mark.parametrize("name", ["index.ipynb", "search.ipynb", "05_results.ipynb", "06_ablation.ipynb"])
 def test_accuracies_in_prose_were_measured(name):
     known = figures(read_rows(RESULTS / "results.csv")) | figures(variants()) | QUOTED
     for cell in read_notebook(ROOT / "nbs" / name)["cells"]:
@@ -68,16 +69,16 @@ def test_every_study_is_complete():
     def count(name, *columns):
         return Counter(tuple(row[column] for column in columns) for row in read_rows(RESULTS / name))
 
-    assert count("ablation.csv", "variant") == {(name,): 5 for name in VARIANTS}
     gaps, rivals = ("32", "64", "112", "160"), ("tsformer-all", "MiniRocket")
+    assert count("ablation.csv", "variant") == {(name,): 5 for name in VARIANTS}
     assert count("motifs.csv", "kind", "gap") == {(kind, gap): 5 for kind in MOTIF_MODELS for gap in gaps}
     assert count("sets.csv", "data", "model") == {(name, model): 3 for name in SETS for model in rivals}
 
 
 def test_attention_earns_its_place_on_the_built_task():
     "At least 10 points above the twin where the motifs are far apart, with the whole interval."
-    rows = {(row["kind"], row["gap"], row["seed"]): float(row["test_accuracy"])
-            for row in read_rows(RESULTS / "motifs.csv")}
+    rows = read_rows(RESULTS / "motifs.csv")
+    rows = {(row["kind"], row["gap"], row["seed"]): float(row["test_accuracy"]) for row in rows}
     for gap in ("112", "160"):
         mean, half = t_interval(np.array([rows["attention", gap, seed] - rows["twin", gap, seed] for seed in "01234"]))
         assert mean - half > .10
