@@ -58,6 +58,9 @@ class Positions(layers.Layer):
     def call(self, x):  # (batch, tokens, d_model)
         return x + self.table
 
+    def get_config(self):  # Keras asks for it as soon as `dtype` is given
+        return super().get_config()
+
 # %% ../nbs/01_encoder.ipynb #12f212da
 def published_block(
     x: keras.KerasTensor,  # (batch, n_timesteps, n_channels)
