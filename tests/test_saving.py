@@ -62,7 +62,7 @@ def shared():
 
 
 def ensemble():
-    members = [tiny(), tiny(), tiny(ConvTwin)]
+    members = [tiny(), tiny(ConvTwin)]
     return around(lambda x: layers.Average()([member(x) for member in members]))
 
 
@@ -301,13 +301,12 @@ import tsformer_nb.book.ablation
 from tsformer_nb.model import TSFormer
 folder = sys.argv[1]
 x = np.load(folder + "/x.npy")
-answer = lambda model: keras.ops.convert_to_numpy(model(x))
+answer = lambda model: model.predict(x, verbose=0)
 model = keras.saving.load_model(folder + "/model.keras")
 inner = next(layer for layer in model.layers if isinstance(layer, TSFormer))
 half = TSFormer(inner.config, dtype="mixed_bfloat16")
-half.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
-half.fit(x, np.arange(len(x)) % 3, verbose=0)
-assert all(np.isfinite(weight).all() for weight in half.get_weights())
+half.set_weights(inner.get_weights())
+assert np.abs(answer(half) - answer(inner)).max() < .1
 model.save(folder + "/back.keras")
 assert np.array_equal(answer(keras.saving.load_model(folder + "/back.keras")), answer(model))
 np.save(folder + "/answer.npy", answer(model))
@@ -319,8 +318,7 @@ print(keras.backend.backend())
 def test_another_backend_gives_the_same_answers_and_its_file_comes_back(backend, tmp_path):
     if not importlib.util.find_spec(backend):
         pytest.skip(f"{backend} is not installed")
-    members = [tiny(), tiny(ConvTwin)]  # windows of odd and even length
-    model = shaken(around(lambda x: layers.Average()([member(x) for member in members])))
+    model = shaken(around(tiny(), layers.Dense(4)))  # its windows are of odd and of even length
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", SERIES)
     result = run(sys.executable, "-c", ELSEWHERE, tmp_path, KERAS_BACKEND=backend)
