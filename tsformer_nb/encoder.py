@@ -58,7 +58,7 @@ class Positions(layers.Layer):
     def call(self, x):  # (batch, tokens, d_model)
         return x + self.table
 
-    def get_config(self):  # without this, Keras would refuse a layer that was given a dtype policy
+    def get_config(self):  # Keras asks for it as soon as `dtype` is given
         return super().get_config()
 
 # %% ../nbs/01_encoder.ipynb #12f212da

@@ -169,7 +169,8 @@ class TSFormer(Stages, Portable):
         self.classify = layers.Dense(config.n_classes, activation="softmax", dtype=self.answer_dtype, name="classify")
         self.build((None, config.n_timesteps, config.n_channels))
         if not kwargs.get("trainable", True):
-            self.trainable = False  # and so are its layers
+            for layer in self.layers:
+                layer.trainable = False
 
     def build(self, shape):  # (batch, n_timesteps, n_channels): makes the weights, and leaves no trace of a call
         if not self.built:
