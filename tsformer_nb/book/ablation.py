@@ -44,7 +44,8 @@ class WithoutAttention(TSFormer):
     "A `TSFormer` whose tokens never meet before they are pooled."
 
     def make_block(self, name):
-        return FeedForwardBlock(self.config.num_heads, self.config.ff_dim, self.config.dropout, name=name)
+        return FeedForwardBlock(self.config.num_heads, self.config.ff_dim, self.config.dropout,
+                                dtype=self.dtype_policy, name=name)
 
 # %% ../../nbs/06_ablation.ipynb #f013
 class Neighbours(layers.Layer):
@@ -59,10 +60,10 @@ class Neighbours(layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.add_mean = add_mean
+        self.add_mean, dtype = add_mean, self.dtype_policy
         self.convolve = layers.Conv1D(d_model, kernel_size, dilation_rate=dilation, padding="same",
-                                      activation="gelu", name="convolve")
-        self.project = layers.Dense(d_model, name="project")  # attention has an output projection too
+                                      activation="gelu", dtype=dtype, name="convolve")
+        self.project = layers.Dense(d_model, dtype=dtype, name="project")  # attention has an output projection too
 
     def build(self, shape, _):  # twice (batch, tokens, d_model)
         self.convolve.build(shape), self.project.build(shape)
@@ -89,7 +90,7 @@ class ConvBlock(EncoderBlock):
         self.look = {"kernel_size": kernel_size, "dilation": dilation, "add_mean": add_mean}
 
     def make_attention(self, d_model):
-        return Neighbours(d_model, **self.look, name="attention")
+        return Neighbours(d_model, **self.look, dtype=self.dtype_policy, name="attention")
 
     def get_config(self):
         config = {name: value for name, value in super().get_config().items() if name != "num_heads"}
@@ -101,7 +102,7 @@ class ConvTwin(TSFormer):
     "A `TSFormer` with convolutions in the place of attention; the rest is the same code."
 
     def make_block(self, name):
-        return ConvBlock(self.config.ff_dim, self.config.dropout, name=name)
+        return ConvBlock(self.config.ff_dim, self.config.dropout, dtype=self.dtype_policy, name=name)
 
 # %% ../../nbs/06_ablation.ipynb #36a2a33c
 def trainable_parameters(model: keras.Model) -> int:
@@ -109,6 +110,7 @@ def trainable_parameters(model: keras.Model) -> int:
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 # %% ../../nbs/06_ablation.ipynb #f020
+@keras.saving.register_keras_serializable("tsformer_nb")
 class WithoutPositions(TSFormer):
     "A `TSFormer` that does not know where its tokens lie."
 
@@ -182,7 +184,9 @@ class DilatedTwin(TSFormer):
     "The same with gaps in the kernels that double from block to block: 1, 2, 4, 8."
 
     def make_block(self, name):  # block_0, block_1, ..
-        return ConvBlock(self.config.ff_dim, self.config.dropout, dilation=2 ** int(name.split("_")[-1]), name=name)
+        dilation = 2 ** int(name.split("_")[-1])
+        return ConvBlock(self.config.ff_dim, self.config.dropout, dilation=dilation,
+                         dtype=self.dtype_policy, name=name)
 
 
 @keras.saving.register_keras_serializable("tsformer_nb")
@@ -190,7 +194,7 @@ class MeanTwin(TSFormer):
     "A `ConvTwin` whose blocks also hand the mean over all tokens to each token; it costs no parameter."
 
     def make_block(self, name):
-        return ConvBlock(self.config.ff_dim, self.config.dropout, add_mean=True, name=name)
+        return ConvBlock(self.config.ff_dim, self.config.dropout, add_mean=True, dtype=self.dtype_policy, name=name)
 
 # %% ../../nbs/06_ablation.ipynb #f071
 MOTIF_MODELS: dict[str, type[TSFormer]] = {

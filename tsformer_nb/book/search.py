@@ -83,7 +83,8 @@ class VariedTSFormer(TSFormer):
         super().__init__(config, **kwargs)
 
     def make_block(self, name):
-        return self.block(self.config.num_heads, self.config.ff_dim, self.config.dropout, name=name)
+        return self.block(self.config.num_heads, self.config.ff_dim, self.config.dropout,
+                          dtype=self.dtype_policy, name=name)
 
     def pool(self, x):  # (batch, 1 + n_tokens, d_model)
         if self.pooling == "both":
