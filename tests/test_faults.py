@@ -328,7 +328,7 @@ from tsformer_nb.recipes import TrainingConfig
 from tsformer_nb.training import fit, make_model
 data = load_dataset("sample")
 model = make_model("tsformer", data)
-fit(model, data, TrainingConfig(epochs=int(sys.argv[2])))
+fit(model, data, TrainingConfig(epochs=int(sys.argv[2]), min_steps=int(sys.argv[3])))
 np.save(sys.argv[1], predict(model, data.x_test))
 """
 
@@ -339,8 +339,8 @@ def test_another_processor_gives_the_same_model_up_to_rounding(tmp_path):
     The appendix on checkpoints does it with threads.
     """
     paths = [tmp_path / f"{n}.npy" for n in range(len(OTHERS))]
-    epochs = "10" if TORTURE else "2"  # from 10 on, XLA compiles
-    children = [subprocess.Popen([sys.executable, "-c", ON_ANOTHER, path, epochs], stderr=subprocess.PIPE, text=True,
+    training = ("10", "30") if TORTURE else ("2", "5")  # epochs and their steps: from 300 steps on, XLA compiles
+    children = [subprocess.Popen([sys.executable, "-c", ON_ANOTHER, path, *training], stderr=subprocess.PIPE, text=True,
                                  env={**os.environ, **environment}) for path, environment in zip(paths, OTHERS)]
     for child in children:
         _, told = child.communicate(timeout=600)
@@ -355,9 +355,12 @@ def test_weights_depend_on_the_seed_and_the_training_series_alone(tmp_path):
     "Not on what is validated on, what is logged or kept, or what was computed before in the same process."
     from dataclasses import replace
 
+    import keras
+
     from tsformer_nb.checkpoints import Keeper
     from tsformer_nb.data import load_dataset, split
     from tsformer_nb.evaluation import predict
+    from tsformer_nb.model import TSFormer, config_for
     from tsformer_nb.recipes import TrainingConfig
     from tsformer_nb.training import fit, make_model, progress_bar
 
@@ -365,8 +368,11 @@ def test_weights_depend_on_the_seed_and_the_training_series_alone(tmp_path):
     held_out, other = split(data.y_train, config.validation, config.seed)[1], data.x_train.copy()
     other[held_out] = np.random.default_rng(0).normal(size=other[held_out].shape)
 
+    small = config_for(data, d_model=8, num_heads=2, ff_dim=8, num_blocks=1)  # scaling comes from all training series
+
     def trained(series, **options):
-        model = make_model("tsformer", data, config.seed)  # its scaling comes from all training series: it stays
+        keras.utils.set_random_seed(config.seed)
+        model = TSFormer(small)
         fit(model, series, config, **options)
         return model.get_weights()
 
