@@ -11,7 +11,7 @@ train: .venv/.package            ## fetch FordA, train a Transformer on it, prin
 	$(BIN)/tsformer-nb train --overwrite
 
 test: .venv/.book                ## every notebook as a test, and what a cell cannot test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 lint: .venv/.book                ## house rules: style and likely bugs in notebooks and tests, types in the package
 	$(BIN)/ruff check nbs tests

@@ -60,6 +60,7 @@ def need_forda(cells=0):
         pytest.skip(f"{NO_FORDA}{lost}: {reason.splitlines()[0]}")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items):
     "Two workers: tests that share trained runs or a browser stay together; a notebook goes to who is free, long first."
     for item in items:

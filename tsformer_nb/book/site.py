@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from .away import take_away
@@ -160,11 +161,14 @@ def build_site(
     lang: str,  # "en" or "ja"
     out: Path,  # the pages go to out/<lang>
 ) -> Path:  # the home page
-    "Build the site in one language."
-    pages, target = stage(lang, ROOT / "build" / f"site-{lang}"), out / lang
-    _run(renderer(), pages)
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(pages / "_site", target)
+    "Build the site in one language, in a folder of its own: two builds at once do not disturb each other."
+    target = out / lang
+    (ROOT / "build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"site-{lang}-", dir=ROOT / "build") as folder:
+        pages = stage(lang, Path(folder))
+        _run(renderer(), pages)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(pages / "_site", target)
     _finish_pages(target, lang)
     return target / "index.html"
 
