@@ -66,7 +66,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem != "test_notebooks":
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    long = ("03_training", "05_results", "06_ablation", "04_diagnosis", "test_faults", "test_site", "checkpoints")
+    long = ("03_training", "test_site", "06_ablation", "test_faults", "test_saving", "04_diagnosis",
+            "test_command_line", "search", "checkpoints", "05_results")
     rank = lambda item: next((n for n, name in enumerate(long) if name in item.nodeid), len(long))
     items.sort(key=rank)  # stable: the order within a file stays
 
