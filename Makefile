@@ -18,7 +18,7 @@ lint: .venv/.book                ## house rules: style and likely bugs in notebo
 	$(BIN)/mypy
 
 torture: .venv/.book             ## the long halves (an hour and more): kills, a fuzzer for ten minutes, a line of 1 GB, each notebook twice
-	TSFORMER_KILLS=30 TSFORMER_FUZZ_SECONDS=600 TSFORMER_LONG_LINE=1000000000 TSFORMER_TWICE=1 \
+	TSFORMER_KILLS=30 TSFORMER_FUZZ_SECONDS=600 TSFORMER_LONG_LINE=1000000000 \
 	$(BIN)/python -m pytest tests/test_reader.py tests/test_sources.py tests/test_faults.py tests/test_saving.py tests/test_site.py tests/test_notebooks.py
 
 docs: .venv/.book                ## the site, in both languages, in _docs/

@@ -1,4 +1,5 @@
-"What all tests share: where the checkout is, how a command is run, and whether FordA can be had."
+"What all tests share: where the checkout is, how a command is run, what a module imports, whether FordA can be had."
+import ast
 import contextlib
 import functools
 import io
@@ -12,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # here and in every child: the tests are silent about TensorFlow's start
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+KILLS = int(os.environ.get("TSFORMER_KILLS", 2))
+TORTURE = KILLS > 2  # `make torture`: the long halves
 NO_FORDA = "FordA could not be fetched"
 
 
@@ -39,6 +42,27 @@ def command(*arguments, cwd=None):
 def tool(name):
     "A program of the environment that runs the tests."
     return Path(sys.executable).parent / name
+
+
+def tree(path):
+    "A Python file, parsed."
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports_of(path):
+    "The modules of the package that a module imports, anywhere in it: `data`, or `book.records`."
+    package = ["tsformer_nb", *path.relative_to(ROOT / "tsformer_nb").parent.parts]
+    paths = (ROOT / "tsformer_nb").rglob("*.py")
+    modules = {".".join(module.relative_to(ROOT).with_suffix("").parts) for module in paths}
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            assert not [alias for alias in node.names if alias.name.startswith("tsformer_nb")], path.name
+        if isinstance(node, ast.ImportFrom):
+            base = package[:len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)} & modules
+    return {name.removeprefix("tsformer_nb.") for name in found}
 
 
 @functools.cache

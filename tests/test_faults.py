@@ -14,10 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import command, run, tool
+from conftest import KILLS, TORTURE, command, run, tool
 
-KILLS = int(os.environ.get("TSFORMER_KILLS", 2))  # `make torture`: many
-TORTURE = KILLS > 2
 TRAIN = ("train", "--data", "sample", "--epochs", "4")
 QUICK = ("train", "--data", "sample", "--epochs", "60", "--model", "collapsed")  # where any model shows it
 

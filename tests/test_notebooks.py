@@ -8,7 +8,7 @@ from importlib import metadata
 
 import pytest
 
-from conftest import ROOT, need_forda, run, why_no_forda
+from conftest import ROOT, TORTURE, need_forda, run, why_no_forda
 from tsformer_nb.book.languages import notebooks, read_notebook
 from tsformer_nb.book.running import SAVED_ON, execute, output_faults, processor
 
@@ -17,8 +17,6 @@ WITH_DATA = [name for name in NOTEBOOKS if "TSFORMER_BOOK_DATA" in (ROOT / "nbs"
 # another Keras draws other first weights
 SAVED_WITH = re.findall(r"^keras==([^ ]+)", (ROOT / "constraints.txt").read_text(), re.M)[-1]
 HERE = processor() == SAVED_ON.read_text(encoding="utf-8").strip()  # another processor rounds differently
-# `make torture`: all cells, and then all cells again in the same kernel; and notebooks without FordA, or the repository
-TORTURE = "TSFORMER_TWICE" in os.environ
 
 OFFLINE = """
 import socket
@@ -67,7 +65,7 @@ def test_notebook(name, monkeypatch, tmp_path):
     monkeypatch.setenv("TSFORMER_BOOK_DATA", "FordA")
     saved, path, folder = read_notebook(ROOT / "nbs" / name), tmp_path / name, tmp_path / "elsewhere"
     folder.mkdir()
-    if TORTURE:
+    if TORTURE:  # all cells, and then all cells again in the same kernel
         saved["cells"] += [{**cell, "id": f"{cell['id']}-2"} for cell in saved["cells"]]
     path.write_text(json.dumps(saved))
     fresh = execute(path, folder)  # an error in a cell is raised here

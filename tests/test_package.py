@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, run, tool
+from conftest import ROOT, imports_of, run, tool
 
 
 def files_of(package):
@@ -114,27 +114,9 @@ WING = [["records"], ["search"], ["results", "motifs"], ["ablation"], ["language
         ["finishing", "signatures"], ["site"]]
 
 
-def imports(path):
-    "What a module imports of the package: `data`, or `book.records`; inside functions, too."
-    found = set()
-    here = ("tsformer_nb", *path.relative_to(ROOT / "tsformer_nb").parent.parts)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            base = [*here[:len(here) - node.level + 1], *(node.module or "").split(".")] if node.level else \
-                node.module.split(".")
-            base = [part for part in base if part]
-            if base == ["tsformer_nb"]:  # `from tsformer_nb import runs`
-                found |= {alias.name for alias in node.names}
-            elif base[0] == "tsformer_nb":
-                found.add(".".join(base[1:]))
-        elif isinstance(node, ast.Import):
-            assert not [alias for alias in node.names if alias.name.startswith("tsformer_nb")], path.name
-    return found
-
-
 def test_floors_are_one_way():
     height = {name: level for level, names in enumerate(FLOORS) for name in names}
-    modules = {path.stem: imports(path) for path in (ROOT / "tsformer_nb").glob("[!_]*.py")}
+    modules = {path.stem: imports_of(path) for path in (ROOT / "tsformer_nb").glob("[!_]*.py")}
     assert set(modules) == set(height)
     assert sum(map(len, modules.values())) > 20  # the search finds what there is
     for name, imported in modules.items():
@@ -144,7 +126,7 @@ def test_floors_are_one_way():
 
 def test_the_wing_stands_on_the_floors():
     height = {f"book.{name}": level for level, names in enumerate(WING) for name in names}
-    modules = {f"book.{path.stem}": imports(path) for path in (ROOT / "tsformer_nb" / "book").glob("[!_]*.py")}
+    modules = {f"book.{path.stem}": imports_of(path) for path in (ROOT / "tsformer_nb" / "book").glob("[!_]*.py")}
     assert set(modules) == set(height)
     for name, imported in modules.items():
         inside = {other for other in imported if other.startswith("book")}

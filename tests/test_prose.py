@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT, run
+from conftest import ROOT, imports_of, run, tree
 from tsformer_nb.book.away import readme
 from tsformer_nb.book.languages import LANGUAGES, language, notebooks, one_language, read_notebook, source, twin_faults
 
@@ -86,24 +86,6 @@ def test_exported_cells_are_short(path):
 
 def test_most_exported_cells_are_shorter():
     assert statistics.median(lines for path in notebooks() for lines in exported(path)) < 20
-
-
-def tree(path):
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def imports_of(path):
-    "The modules of the package that a module imports, anywhere in it: `book.records`."
-    package = ["tsformer_nb", *path.relative_to(ROOT / "tsformer_nb").parent.parts]
-    found = set()
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom):
-            base = package[:len(package) + 1 - node.level] if node.level else []
-            module = ".".join([*base, *filter(None, [node.module])])
-            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-    return {name.removeprefix("tsformer_nb.") for name in found if name.startswith("tsformer_nb.")}
 
 
 def test_nothing_outside_the_wing_imports_it():

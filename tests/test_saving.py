@@ -1,7 +1,6 @@
 "Whatever a TSFormer is built into and however it is saved, what is loaded answers the same; what is exported is run."
 import importlib.util
 import json
-import os
 import sys
 import zipfile
 from dataclasses import asdict
@@ -12,7 +11,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from conftest import run
+from conftest import TORTURE, run
 from tsformer_nb.book.ablation import MOTIF_MODELS, VARIANTS, ConvTwin, make_variant, motif_model, motif_pairs
 from tsformer_nb.book.results import scratch_fcn
 from tsformer_nb.data import load_dataset
@@ -20,8 +19,6 @@ from tsformer_nb.encoder import EncoderBlock, PatchEmbedding, Positions, Spectru
 from tsformer_nb.model import TSFormer, TSFormerConfig, published_model
 from tsformer_nb.training import make_model
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
-TORTURE = int(os.environ.get("TSFORMER_KILLS", 2)) > 2  # `make torture`: every model
 SHAPE = (48, 2)
 CONFIG = TSFormerConfig(*SHAPE[:1], 3, SHAPE[1],
                         d_model=8, num_heads=2, ff_dim=8, num_blocks=1, kernel_size=5, stride=2,

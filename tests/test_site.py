@@ -11,7 +11,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
-from conftest import ROOT, run
+from conftest import ROOT, TORTURE, run
 from tsformer_nb.book.finishing import JAPANESE
 from tsformer_nb.book.languages import LANGUAGES, language, notebooks, read_notebook, source
 from tsformer_nb.book.signatures import modules, symbols
@@ -20,7 +20,6 @@ from tsformer_nb.book.staging import KINDS, page_name
 from tsformer_nb.files import InputError
 
 PAGES = [page_name(path) for path in notebooks()] + ["reference"]
-TORTURE = int(os.environ.get("TSFORMER_KILLS", 2)) > 2  # `make torture`
 CHAPTERS = [page_name(path) for path in notebooks() if path.name[0].isdigit()]
 BASE = "/any/base"  # the site must work under any address
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}

@@ -87,9 +87,11 @@ class TSFormerConfig:
 class Stages(keras.Model):
     "The way of a series through a `TSFormer`, stage by stage."
 
+    block: type[EncoderBlock] = EncoderBlock  # what its blocks are made of
+
     def make_block(self, name):  # a place to put another layer that maps (batch, tokens, d_model) to the same shape
-        return EncoderBlock(self.config.num_heads, self.config.ff_dim, self.config.dropout,
-                            dtype=self.dtype_policy, name=name)
+        return self.block(self.config.num_heads, self.config.ff_dim, self.config.dropout,
+                          dtype=self.dtype_policy, name=name)
 
     def tokenize(self, x, training=None):  # (batch, n_timesteps, n_channels)
         x = (ops.cast(x, self.answer_dtype) - self.config.mean) / self.config.std

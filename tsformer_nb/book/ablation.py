@@ -43,9 +43,7 @@ class FeedForwardBlock(EncoderBlock):
 class WithoutAttention(TSFormer):
     "A `TSFormer` whose tokens never meet before they are pooled."
 
-    def make_block(self, name):
-        return FeedForwardBlock(self.config.num_heads, self.config.ff_dim, self.config.dropout,
-                                dtype=self.dtype_policy, name=name)
+    block = FeedForwardBlock
 
 # %% ../../nbs/06_ablation.ipynb #f013
 class Neighbours(layers.Layer):

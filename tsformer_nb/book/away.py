@@ -63,7 +63,6 @@ def write_readme() -> None:
     "Write README.md and its pictures."
     text, pictures = readme(read_notebook(ROOT / "nbs" / "index.ipynb"))
     for name, content in pictures.items():
-        (ROOT / name).parent.mkdir(exist_ok=True)
         write_whole(ROOT / name, content)
     write_whole(ROOT / "README.md", text.encode())
 

@@ -82,10 +82,6 @@ class VariedTSFormer(TSFormer):
         self.pooling, self.block = pooling, EncoderBlock if norm == "pre" else PostNormBlock
         super().__init__(config, **kwargs)
 
-    def make_block(self, name):
-        return self.block(self.config.num_heads, self.config.ff_dim, self.config.dropout,
-                          dtype=self.dtype_policy, name=name)
-
     def pool(self, x):  # (batch, 1 + n_tokens, d_model)
         if self.pooling == "both":
             return super().pool(x)
