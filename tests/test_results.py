@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from tsformer_nb.book.ablation import MOTIF_MODELS, VARIANTS, t_interval
+from tsformer_nb.book.ablation import VARIANTS, t_interval
+from tsformer_nb.book.distance import MOTIF_MODELS
+from tsformer_nb.book.elsewhere import SETS
 from tsformer_nb.book.languages import read_notebook, source
 from tsformer_nb.book.records import read_rows
-from tsformer_nb.book.results import SETS, results_table, summary
+from tsformer_nb.book.results import results_table, summary
 from tsformer_nb.book.search import DEFAULT
 from tsformer_nb.data import load_dataset
 from tsformer_nb.model import config_for
@@ -40,10 +42,10 @@ def test_the_readme_shows_the_stored_results():
     assert table in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["index.ipynb", "search.ipynb", "05_results.ipynb", "06_ablation.ipynb"])
+@pytest.mark.parametrize("name", ["index", "search", "10_results", "11_ablation", "12_distance", "13_elsewhere"])
 def test_accuracies_in_prose_were_measured(name):
     known = figures(read_rows(RESULTS / "results.csv")) | figures(variants()) | QUOTED
-    for cell in read_notebook(ROOT / "nbs" / name)["cells"]:
+    for cell in read_notebook(ROOT / "nbs" / f"{name}.ipynb")["cells"]:
         if cell["cell_type"] == "markdown":
             for number in re.findall(r"(?<![\d.])0\.[89]\d+", source(cell)):
                 assert number in known, f"{number} in: {source(cell)[:80]}"

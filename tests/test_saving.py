@@ -12,11 +12,15 @@ import tensorflow as tf
 from keras import layers, ops
 
 from conftest import TORTURE, run
-from tsformer_nb.book.ablation import MOTIF_MODELS, VARIANTS, ConvTwin, make_variant, motif_model, motif_pairs
+from tsformer_nb.attention import Positions
+from tsformer_nb.book.ablation import VARIANTS, ConvTwin, make_variant
+from tsformer_nb.book.distance import MOTIF_MODELS, motif_model
+from tsformer_nb.book.motifs import motif_pairs
 from tsformer_nb.book.results import scratch_fcn
 from tsformer_nb.data import load_dataset
-from tsformer_nb.encoder import EncoderBlock, PatchEmbedding, Positions, SpectrumEmbedding
-from tsformer_nb.model import TSFormer, TSFormerConfig, published_model
+from tsformer_nb.encoder import EncoderBlock, PatchEmbedding, SpectrumEmbedding
+from tsformer_nb.model import TSFormer, TSFormerConfig
+from tsformer_nb.published import published_model
 from tsformer_nb.training import make_model
 
 SHAPE = (48, 2)

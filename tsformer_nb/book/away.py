@@ -10,7 +10,7 @@ import base64
 import re
 from configparser import ConfigParser
 
-from .languages import one_language, read_notebook, source
+from .languages import one_language, read_notebook, source, without_names
 from .records import ROOT, of_the_book
 from ..files import write_whole
 
@@ -29,7 +29,7 @@ def _markdown_of(
     pictures: dict[str, bytes],  # its pictures are put here
 ) -> list[str]:
     "What a code cell shows, as Markdown."
-    alt = re.search(r'^#\| fig-alt: "(.*)"$', source(cell), re.M)
+    alt = re.search(r'^#\| fig-alt: "(.*)"$', without_names(source(cell)), re.M)
     parts = []
     for output in cell["outputs"]:
         content = output.get("data", {})
@@ -52,8 +52,9 @@ def readme(
         if cell["cell_type"] == "code":
             parts += _markdown_of(cell, pictures)
             continue
-        first, _, rest = source(cell).partition("\n")
-        text = rest if first == title else source(cell)  # a title that is the same in both languages stands once
+        whole = without_names(source(cell))
+        first, _, rest = whole.partition("\n")
+        text = rest if first == title else whole  # a title that is the same in both languages stands once
         title = title or first
         parts.append(re.sub(r"\]\((?!https?:|#)([^)\s]+\.ipynb)", r"](nbs/\1", text))
     return "\n\n".join(part.strip() for part in parts) + "\n", pictures
