@@ -15,11 +15,14 @@ import numpy as np
 def correctness(
     rows: list[dict],  # of `measure`: one for each run
     kind: str = "dithered",  # or "raw"
-) -> np.ndarray:  # (n_runs, n_test): 1 where the answer was right
-    "Which test series each run got right."
-    right = np.ones((len(rows), int(rows[0]["n_test"])))
-    for n, row in enumerate(rows):
-        right[n, [int(place) for place in row[f"wrong_{kind}"].split()]] = 0
+    asked: list[np.ndarray] | None = None,  # for each run the numbers of its test series; None: the same for all
+) -> np.ndarray:  # (n_runs, n_series): 1 where the answer was right, 0 where it was wrong, NaN if the run did not ask
+    "Which series each run got right."
+    asked = asked or [np.arange(int(row["n_test"])) for row in rows]
+    right = np.full((len(rows), 1 + max(series.max() for series in asked)), np.nan)
+    for n, (row, series) in enumerate(zip(rows, asked, strict=True)):
+        right[n, series] = 1
+        right[n, series[[int(place) for place in row[f"wrong_{kind}"].split()]]] = 0
     return right
 
 # %% ../../nbs/significance.ipynb #5e029be9
