@@ -112,7 +112,8 @@ FLOORS = [["files"], ["recipes", "readers", "archive"], ["data"], ["leaks", "bas
           ["encoder", "diagnosis"], ["model", "checkup"], ["training", "evaluation"], ["checkpoints"], ["runs"],
           ["cli"]]  # each imports only from those before it
 WING = [["records"], ["search"], ["peers", "significance", "results", "motifs"], ["bench"], ["ablation", "elsewhere"],
-        ["distance"], ["languages"], ["quantities", "running", "staging", "away"], ["finishing", "signatures"], ["site"]]
+        ["distance"], ["languages"], ["quantities"], ["running", "staging", "away"], ["finishing", "signatures"],
+        ["site"]]
 
 
 def test_floors_are_one_way():

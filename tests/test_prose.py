@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT, imports_of, run, tree
 from tsformer_nb.book.away import readme
 from tsformer_nb.book.languages import LANGUAGES, language, notebooks, one_language, read_notebook, source, twin_faults
+from tsformer_nb.book.quantities import number_faults, quantities_of
 
 
 def exported(path):
@@ -44,6 +45,49 @@ def test_figures_have_alternative_text_in_both_languages(path):
         cells = one_language(notebook, lang)["cells"]
         text = "".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
         assert ("。" in text) == (lang == "ja")
+
+
+CHAPTERS = [path for path in notebooks() if path.name[0].isdigit()]
+MEASURING = [*CHAPTERS, *(path for path in notebooks() if path.stem in ("index", "search"))]
+
+
+@pytest.mark.parametrize("path", MEASURING, ids=lambda path: path.name)
+def test_every_number_in_prose_is_the_quantity_that_it_is_said_to_be(path):
+    assert number_faults(read_notebook(path)) == []
+
+
+def test_a_number_of_another_row_is_caught():
+    "Put the value of another quantity in the place of each quoted number, one at a time, as an edit might."
+    planted = 0
+    for path in MEASURING:
+        notebook = read_notebook(path)
+        known = quantities_of(notebook)
+        for cell in notebook["cells"]:
+            text = source(cell)
+            for found in re.finditer(r"([\d,]+(?:\.(\d+))?)<!--=(\w+)-->", text):
+                digits = len(found[2] or "")
+                others = {f"{abs(value):.{digits}f}" for value in known.values()} - {found[1].replace(",", "")}
+                if not others:
+                    continue
+                cell["source"] = [text[:found.start(1)] + min(others) + text[found.end(1):]]
+                assert any(f"not {min(others)}" in fault for fault in number_faults(notebook)), found[0]
+                planted += 1
+            cell["source"] = [text]
+    assert planted > 50
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.name)
+def test_each_chapter_ends_with_five_lines(path):
+    for lang, heading in zip(LANGUAGES, ("## In five lines", "## 五行でまとめると"), strict=True):
+        (summary,) = [source(cell) for cell in read_notebook(path)["cells"] if source(cell).startswith(heading)]
+        assert len(re.findall("^- ", summary, re.M)) == 5, lang
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.name)
+def test_figures_of_chapters_have_a_caption_in_both_languages(path):
+    for cell in read_notebook(path)["cells"]:
+        if re.search(r"^#\| fig-alt:", source(cell), re.M):
+            assert re.search(r'^#\| fig-cap: "[^|]+ \| [^|]+"$', source(cell), re.M), source(cell)[:80]
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)

@@ -14,11 +14,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from .bench import FOLDS, examine, held_out
 from .records import RESULTS, fill_in, stamp
 from .search import fix_positions
 from ..data import Dataset, load_dataset
 from ..encoder import EncoderBlock
-from ..evaluation import evaluate
+from ..evaluation import predict
 from ..files import InputError
 from ..model import TSFormer, TSFormerConfig, config_for
 from ..recipes import RECIPES, TrainingConfig
@@ -120,6 +121,7 @@ class WithoutPositions(TSFormer):
 
 # %% ../../nbs/11_ablation.ipynb #5ebbe76e
 VARIANTS: dict[str, tuple[type[TSFormer], dict, dict]] = {  # class, sizes, recipe: what differs from `TSFormer`
+    "TSFormer": (TSFormer, {}, {}),
     "no attention": (WithoutAttention, {}, {}),
     "convolution instead": (ConvTwin, {}, {}),
     "no spectrum token": (TSFormer, {"windows": ()}, {}),
@@ -146,24 +148,25 @@ def make_variant(
 
 # %% ../../nbs/11_ablation.ipynb #f023
 def ablate(
-    out: str | Path = RESULTS / "ablation.csv",  # gets a row for each variant and seed; what is there stays
-    data: Dataset | None = None,  # None: FordA
+    out: str | Path = RESULTS / "ablation.csv",  # gets a row for each variant and split; what is there stays
+    data: Dataset | None = None,  # None: FordA; only its training part is used
     variants: tuple[str, ...] = tuple(VARIANTS),  # what to train
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4),  # of weights, order and augmentation
+    folds: tuple[int, ...] = FOLDS,  # validation splits, and seeds of weights, order and augmentation
     **changes,  # fields of `TrainingConfig` to set otherwise
 ) -> list[dict]:  # the rows, as text
-    "Train every variant with every seed and test it once; an ablation that was interrupted goes on where it stopped."
+    "Train every variant on every split; an ablation that was interrupted goes on where it stopped."
     data = data or load_dataset()
 
-    def run(variant, seed):
+    def run(variant, fold):
         keras.backend.clear_session()
-        model, recipe = make_variant(variant, data, seed)
-        fit(model, data, replace(recipe, **changes))
-        scores = {key: round(value, 5) for key, value in evaluate(model, data).items()}
-        row = {"variant": variant, "seed": seed, "parameters": trainable_parameters(model)}
-        return {**row, **scores, **stamp("tensorflow")}
+        inner = held_out(data, fold)
+        model, recipe = make_variant(variant, inner, fold)
+        fit(model, inner, replace(recipe, **changes))
+        found = examine(lambda x: predict(model, x).argmax(axis=1), inner)
+        return {"variant": variant, "fold": fold, "parameters": trainable_parameters(model), **found,
+                **stamp("tensorflow")}
 
-    return fill_in(out, [{"variant": name, "seed": seed} for seed in seeds for name in variants], run)
+    return fill_in(out, [{"variant": name, "fold": fold} for fold in folds for name in variants], run)
 
 # %% ../../nbs/11_ablation.ipynb #f031
 def t_interval(

@@ -78,7 +78,7 @@ def ladder(
 def drawn_again(
     data: Dataset,  # divided by its authors
     seed: int,  # of the division
-) -> np.ndarray:  # (n_test,) numbers of the new test series, counted through the training part and on through the test part
+) -> np.ndarray:  # (n_test,) numbers of the new test series, counted through both old parts
     "Which series another division of the data puts into the test part: as many of each class as before."
     y, rng = np.concatenate([data.y_train, data.y_test]), np.random.default_rng(seed)
     of_class = [rng.permutation(np.flatnonzero(y == index))[:n] for index, n in enumerate(np.bincount(data.y_test))]

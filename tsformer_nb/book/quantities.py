@@ -37,7 +37,7 @@ def quantities_of(
     return found
 
 # %% ../../nbs/quantities.ipynb #abe8a048
-MEASURED = re.compile(rf"(?<![\w.])({NUMERAL})(?:<!--=(\w+)-->)?(\s?%|\s?points?\b|\s?ポイント)?")
+MEASURED = re.compile(rf"(?<![\w.-])({NUMERAL})(?:<!--=(\w+)-->)?(\s?%|\s?points?\b|\s?ポイント)?")
 
 
 def _prose_of(notebook: dict) -> list[str]:
@@ -93,5 +93,6 @@ def with_numbers(
         return f"{abs(known[name]):{comma}.{digits}f}<!--={name}-->" if name in known else found[0]
 
     for cell in notebook["cells"]:
-        cell["source"] = re.sub(rf"({NUMERAL})<!--=(\w+)-->", anew, source(cell)).splitlines(keepends=True)
+        text = re.sub(rf"({NUMERAL})<!--=(\w+)-->", anew, source(cell))
+        cell["source"] = text if isinstance(cell["source"], str) else text.splitlines(keepends=True)
     return notebook

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from .languages import NUMERAL, notebooks, source
+from .quantities import with_numbers
 from .records import RESULTS
 from ..files import write_whole
 
@@ -74,10 +75,10 @@ def execute(
 def run_notebook(
     path: str | Path,  # an .ipynb file: its outputs are replaced
 ) -> None:
-    "Run a notebook and save its outputs; after an error nothing is saved."
+    "Run a notebook and save its outputs, and the numbers that its prose quotes; after an error nothing is saved."
     import nbformat
 
-    nbformat.write(execute(path), path)
+    nbformat.write(with_numbers(execute(path)), path)
 
 # %% ../../nbs/running.ipynb #6c45e059
 def _near(saved: str, fresh: str) -> bool:

@@ -36,6 +36,12 @@ def merge(
     return both
 
 
+def _numbered(path: Path, lang: str) -> str:
+    "The short title of a page; in front of it the number of a chapter, by which prose refers to it."
+    number = re.match(r"\d+(?=_)", path.stem)
+    return (f"{number[0]} " if number else "") + title_of(path, lang)
+
+
 def configuration(
     lang: str,  # "en" or "ja"
 ) -> dict:  # of Quarto or smalldocs
@@ -44,7 +50,7 @@ def configuration(
 
     files = ("_quarto.yml", f"_quarto-{lang}.yml")
     config = merge(*(yaml.safe_load(of_the_book(ROOT / name).read_text(encoding="utf-8")) for name in files))
-    titles = {f"{page_name(path)}.ipynb": title_of(path, lang) for path in notebooks()}
+    titles = {f"{page_name(path)}.ipynb": _numbered(path, lang) for path in notebooks()}
     sidebar = config["website"]["sidebar"]
     sidebar["contents"] = [{"text": titles[str(item)], "href": item} if str(item) in titles else item
                            for item in sidebar["contents"]]
