@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from tsformer_nb.book.ablation import VARIANTS, t_interval
+from tsformer_nb.book.ablation import VARIANTS
 from tsformer_nb.book.distance import MOTIF_MODELS
 from tsformer_nb.book.elsewhere import SETS
 from tsformer_nb.book.languages import read_notebook, source
