@@ -125,9 +125,10 @@ def keep_divisions(
     out: str | Path = RESULTS / "divisions.csv",  # a row for each division
     data: Dataset | None = None,  # None: FordA
 ) -> None:
-    "Store which series the ablation's splits and the other divisions ask about."
+    "Store which series the splits of search and ablation and the other divisions ask about."
     data = data or load_dataset()
-    asked = [("ablation", fold, split(data.y_train, 0.2, fold)[1]) for fold in FOLDS]
+    asked = [(study, fold, split(data.y_train, 0.2, fold)[1])
+             for study, folds in (("search", (0, 1, 2)), ("ablation", FOLDS)) for fold in folds]
     asked += [("resamples", seed, drawn_again(data, seed)) for seed in SEEDS]
     write_rows(out, [{"study": study, "seed": seed, "series": " ".join(map(str, series)), **stamp()}
                      for study, seed, series in asked])
