@@ -30,9 +30,11 @@ preview: docs                    ## the site at http://127.0.0.1:8000, seen from
 lab: .venv/.book                 ## the book in JupyterLab
 	$(BIN)/jupyter lab nbs
 
-bench: .venv/.bench              ## measure ours and the peers anew (an hour and more), then the pages that show the figures
-	rm -f nbs/results/results.csv nbs/results/curves.csv
-	$(BIN)/python -c "from tsformer_nb.book.results import bench, race; bench(); race()"
+bench: .venv/.bench              ## measure ours and the peers anew (four hours), then the pages that show the figures
+	rm -f $(addprefix nbs/results/, results.csv ladder.csv resamples.csv ablation.csv race.csv times.csv)
+	$(BIN)/python -c "from tsformer_nb.book.bench import bench, ladder, resamples; bench(); ladder(); resamples()"
+	$(BIN)/python -c "from tsformer_nb.book.ablation import ablate; ablate()"
+	$(BIN)/python -c "from tsformer_nb.book.elsewhere import clock, race; clock(); race()"
 	$(MAKE) notebooks
 
 search: .venv/.bench             ## go on with the search for a better TSFormer

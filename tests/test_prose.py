@@ -11,7 +11,7 @@ import pytest
 
 from conftest import ROOT, imports_of, run, tree
 from tsformer_nb.book.away import readme
-from tsformer_nb.book.languages import LANGUAGES, language, notebooks, one_language, read_notebook, source, twin_faults
+from tsformer_nb.book.languages import LANGUAGES, language, notebooks, one_language, read_notebook, source, pair_faults
 from tsformer_nb.book.quantities import number_faults, quantities_of
 
 
@@ -31,7 +31,7 @@ def pictures(path):
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)
 def test_every_thought_stands_in_both_languages(path):
     notebook = read_notebook(path)
-    assert twin_faults(notebook) == []
+    assert pair_faults(notebook) == []
     assert sum(language(cell) == "ja" for cell in notebook["cells"]) >= 2
 
 

@@ -6,10 +6,8 @@ import numpy as np
 
 from conftest import ROOT
 from tsformer_nb.book.ablation import LINEAR, VARIANTS
-from tsformer_nb.book.bench import COPIED, SEEDS
 from tsformer_nb.book.distance import MOTIF_MODELS
 from tsformer_nb.book.elsewhere import SETS
-from tsformer_nb.book.peers import OURS, PEERS
 from tsformer_nb.book.records import read_rows
 from tsformer_nb.book.results import leads, results_table, summary
 from tsformer_nb.book.search import DEFAULT

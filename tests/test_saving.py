@@ -16,7 +16,6 @@ from tsformer_nb.attention import Positions
 from tsformer_nb.book.ablation import VARIANTS, ConvTwin, make_variant
 from tsformer_nb.book.distance import MOTIF_MODELS, motif_model
 from tsformer_nb.book.motifs import motif_pairs
-from tsformer_nb.book.results import scratch_fcn
 from tsformer_nb.data import load_dataset
 from tsformer_nb.encoder import EncoderBlock, PatchEmbedding, SpectrumEmbedding
 from tsformer_nb.model import TSFormer, TSFormerConfig
@@ -98,7 +97,7 @@ WAYS = {
     "from its configuration": lambda: TSFormer.from_config(tiny().get_config()),
     "a subclass": lambda: tiny(Ours),
     "a subclass in a functional model": lambda: around(tiny(Ours)),
-    "a twin of the ablation": lambda: around(tiny(ConvTwin)),
+    "the convolutional twin": lambda: around(tiny(ConvTwin)),
     "fine-tuned on new classes": fine_tuned,
     "with a new head": lambda: around(tiny().encode, layers.Dense(4, name="head")),
     "frozen, with a new head": frozen,
@@ -365,7 +364,6 @@ BOOK = {  # every model of the book; in `make torture` with all its blocks, and 
     "published": lambda: published_model(num_blocks=4 if TORTURE else 1),
     "published, pre-norm": lambda: published_model(num_blocks=4 if TORTURE else 1, norm_first=True),
     "collapsed": lambda: make_model("collapsed", load_dataset("sample"), 0),
-    "from scratch": scratch_fcn,
 }
 litert = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 

@@ -40,7 +40,7 @@ def slug(
 # %% ../../nbs/staging.ipynb #2ffb98d5
 def with_anchors(
     cells: list[dict],  # of a bilingual notebook
-) -> list[dict]:  # the same cells; headings of twins end with the same {#anchor}
+) -> list[dict]:  # the same cells; headings of counterparts end with the same {#anchor}
     "Give the headings of each pair the anchors of the English one."
     result, waiting = [], []
     for cell in cells:
