@@ -38,32 +38,47 @@ class EncoderReport:
                           "  attention entropy  " + (entropy or "no attention"),
                           "  largest gradients  " + ", ".join(f"{part} {norm:.1g}" for part, norm in parts.items())])
 
-# %% ../nbs/06_checkup.ipynb #d097
-def _listen(model: keras.Model, x: np.ndarray, chosen: list) -> tuple:
+# %% ../nbs/06_checkup.ipynb #d4f9b4e0
+def _record(model: keras.Model, x: np.ndarray, chosen: list) -> tuple:
     "Run a model once; give its output and, by id of each chosen layer, (arguments, options, output) of its call."
-    heard = {}
+    calls = {}
 
-    def tap(layer, call):
-        def listening(*args, **kwargs):
+    def record(layer, call):
+        def recorded(*args, **kwargs):
             output = call(*args, **kwargs)
-            heard[id(layer)] = args, kwargs, output
+            calls[id(layer)] = args, kwargs, output
             return output
-        layer.call = listening
+        layer.call = recorded
 
     for layer in chosen:
-        tap(layer, layer.call)
+        record(layer, layer.call)
     try:
-        return model(x, training=False), heard
+        return model(x, training=False), calls
     finally:
         for layer in chosen:
             del layer.call  # the method of the class is back
 
 # %% ../nbs/06_checkup.ipynb #aa916b8a
 def _entropy(layer: layers.MultiHeadAttention, args: tuple, kwargs: dict, output) -> float:
-    "Mean entropy of the attention weights in a call that was heard, in units of log(n_tokens)."
+    "Mean entropy of the attention weights in a call that was recorded, in units of log(n_tokens)."
     weights = ops.convert_to_numpy(layer(*args, **{**kwargs, "training": False, "return_attention_scores": True})[1])
     surprise = -(weights * np.log(np.maximum(weights, 1e-30))).sum(axis=-1)  # (batch, heads, queries)
     return float(surprise.mean() / np.log(max(2, weights.shape[-1])))
+
+# %% ../nbs/06_checkup.ipynb #395f8a58
+def _inside(model: keras.Model, x: np.ndarray) -> tuple:  # the last: path of an attention layer: entropy
+    "What the encoder of a model gets, what it makes of it, and how spread out its attention is."
+    inside = list(model._flatten_layers())  # all depths; `model.layers` would show the first only
+    attentions, blocks, pools = ([layer for layer in inside if isinstance(layer, kind)] for kind in
+                                 (layers.MultiHeadAttention, EncoderBlock, layers.GlobalAveragePooling1D))
+    output, calls = _record(model, x, attentions + blocks + pools)
+    before, after = x, output
+    if blocks:  # of this book, from the next chapter: from the first to the last
+        before, after = calls[id(blocks[0])][0][0], calls[id(blocks[-1])][2]
+    elif pools:  # up to the pooling
+        after = calls[id(pools[0])][0][0]
+    entropy = {layer.path: _entropy(layer, *calls[id(layer)]) for layer in attentions}
+    return ops.convert_to_numpy(before), ops.convert_to_numpy(after), entropy
 
 # %% ../nbs/06_checkup.ipynb #d100
 def _spread(z: np.ndarray) -> float:
@@ -90,7 +105,7 @@ def _verdict(constant: float, identity: float, gradients: dict, limit: float) ->
     attention = ", and gradient reaches its queries and keys" if asking else ""
     return False, f"its output depends on its input{attention}."
 
-# %% ../nbs/06_checkup.ipynb #d101
+# %% ../nbs/06_checkup.ipynb #24805cc0
 def check_encoder(
     model: keras.Model,  # maps series to anything: a bare encoder, a functional classifier with pooling, a `TSFormer`
     x: np.ndarray,  # (batch, n_timesteps, n_channels): a few different series
@@ -102,16 +117,6 @@ def check_encoder(
     """
     if len(x) < 2:
         raise InputError("check_encoder compares series: give it at least 2 different ones.")
-    inside = list(model._flatten_layers())  # all depths; `model.layers` would show the first only
-    attentions, blocks, pools = ([layer for layer in inside if isinstance(layer, kind)] for kind in
-                                 (layers.MultiHeadAttention, EncoderBlock, layers.GlobalAveragePooling1D))
-    output, heard = _listen(model, x, attentions + blocks + pools)
-    before, after = x, output  # what the encoder gets, and what it makes of it
-    if blocks:
-        before, after = heard[id(blocks[0])][0][0], heard[id(blocks[-1])][2]
-    elif pools:
-        after = heard[id(pools[0])][0][0]
-    changes = _changes(ops.convert_to_numpy(before), ops.convert_to_numpy(after))
-    entropy = {layer.path: _entropy(layer, *heard[id(layer)]) for layer in attentions}
-    gradients = gradient_norms(model, x)
+    before, after, entropy = _inside(model, x)
+    changes, gradients = _changes(before, after), gradient_norms(model, x)
     return EncoderReport(min(changes), gradients, entropy, *_verdict(*changes, gradients, limit))
