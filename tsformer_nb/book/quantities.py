@@ -32,7 +32,7 @@ def quantities_of(
     found: dict[str, float] = {}
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code" and "note(" in source(cell):
-            text = "".join("".join(output.get("data", {}).get("text/plain", "")) for output in cell["outputs"])
+            text = "\n".join("".join(output.get("data", {}).get("text/plain", "")) for output in cell["outputs"])
             found |= {name: float(value) for name, value in re.findall(r"^(\w+) = (\S+)$", text, re.M)}
     return found
 
