@@ -61,6 +61,12 @@ def fit_ridge(
 class SpectrumRidge:
     "A linear rule on log spectra: `fit` and `predict`, and nothing to tune."
 
+    def __init__(
+        self,
+        strengths: tuple[float, ...] = STRENGTHS,  # to choose from
+    ):
+        self.strengths = strengths
+
     def features(
         self,
         x: np.ndarray,  # (n_series, n_timesteps, n_channels)
@@ -77,7 +83,7 @@ class SpectrumRidge:
     ) -> "SpectrumRidge":
         "Find the weights."
         self.mean, self.std = float(x.mean()), float(x.std()) or 1.0
-        self.weights, self.bias, self.strength = fit_ridge(self.features(x), y)
+        self.weights, self.bias, self.strength = fit_ridge(self.features(x), y, self.strengths)
         return self
 
     def predict(
