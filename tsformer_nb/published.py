@@ -23,20 +23,22 @@ def published_block(
     norm_first: bool = False,  # True: as in the printed summary and log; False: as in the printed code
 ) -> keras.KerasTensor:  # (batch, n_timesteps, n_channels)
     "The encoder block of the Keras example (T. Ntakouris, 2021), in either order of its normalisation."
-
-    def attend(x):
-        x = layers.MultiHeadAttention(num_heads, head_size, dropout=dropout)(x, x)
-        return layers.Dropout(dropout)(x)
-
-    def feed_forward(x, n_channels=x.shape[-1]):
-        x = layers.Conv1D(ff_dim, kernel_size=1, activation="relu")(x)  # (batch, n_timesteps, ff_dim)
-        x = layers.Dropout(dropout)(x)
-        return layers.Conv1D(n_channels, kernel_size=1)(x)              # (batch, n_timesteps, n_channels)
-
-    norm = lambda x: layers.LayerNormalization(epsilon=1e-6)(x)
-    for part in (attend, feed_forward):
-        x = x + (part(norm(x)) if norm_first else norm(part(x)))
-    return x
+    n_channels = x.shape[-1]
+    if norm_first:
+        y = layers.LayerNormalization(epsilon=1e-6)(x)
+        y = layers.MultiHeadAttention(num_heads, head_size, dropout=dropout)(y, y)
+        x = x + layers.Dropout(dropout)(y)
+        y = layers.LayerNormalization(epsilon=1e-6)(x)
+        y = layers.Conv1D(ff_dim, kernel_size=1, activation="relu")(y)  # (batch, n_timesteps, ff_dim)
+        y = layers.Dropout(dropout)(y)
+        return x + layers.Conv1D(n_channels, kernel_size=1)(y)
+    y = layers.MultiHeadAttention(num_heads, head_size, dropout=dropout)(x, x)
+    y = layers.Dropout(dropout)(y)
+    x = x + layers.LayerNormalization(epsilon=1e-6)(y)
+    y = layers.Conv1D(ff_dim, kernel_size=1, activation="relu")(x)      # (batch, n_timesteps, ff_dim)
+    y = layers.Dropout(dropout)(y)
+    y = layers.Conv1D(n_channels, kernel_size=1)(y)                     # (batch, n_timesteps, n_channels)
+    return x + layers.LayerNormalization(epsilon=1e-6)(y)
 
 # %% ../nbs/04_published.ipynb #a983bb5f
 def published_model(
