@@ -41,6 +41,6 @@ PUBLISHED = TrainingConfig(epochs=200, min_steps=1, learning_rate=1e-4, warmup=N
                            shift=0.0, dither=0.0, patience=10)
 
 # %% ../nbs/recipes.ipynb #ced011e3
-MODELS = {"tsformer": "ours", "published": "the published one", "collapsed": "the collapsed model: the published one without its encoder"}
+MODELS = {"tsformer": "ours", "published": "the published one", "collapsed": "the published one, without its encoder"}
 # how each is trained by default
 RECIPES = {"tsformer": TrainingConfig(), "published": PUBLISHED, "collapsed": PUBLISHED}
