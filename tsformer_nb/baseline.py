@@ -31,6 +31,19 @@ def windows_for(
     window = min(256, n_timesteps // 2)
     return (window // 2, window) if window >= 4 else ()
 
+# %% ../nbs/02_baseline.ipynb #7a41c9e5
+def _left_out(
+    strength: float,  # λ for each series
+    u: np.ndarray,  # (n_series, n_directions): the series in directions of feature space, each of length 1
+    s: np.ndarray,  # (n_directions,): how far the series spread in each direction
+    targets: np.ndarray,  # (n_series, n_classes), less their mean
+) -> float:
+    "Mean squared error of the scores of series that were left out, one at a time."
+    kept = s**2 / (s**2 + strength * len(u))                     # of each direction
+    error = targets - u @ (kept[:, None] * (u.T @ targets))      # (n_series, n_classes)
+    leverage = u**2 @ kept + 1 / len(u)                          # (n_series,)
+    return np.mean((error / (1 - leverage)[:, None])**2)
+
 # %% ../nbs/02_baseline.ipynb #2de0d44c
 STRENGTHS = tuple(10 ** (power / 2) for power in range(-8, 3))  # 0.0001 to 10
 
@@ -44,17 +57,9 @@ def fit_ridge(
     targets = 2 * np.eye(y.max() + 1)[y] - 1                              # (n_series, n_classes)
     center, middle = features.mean(axis=0), targets.mean(axis=0)
     u, s, v = np.linalg.svd(features - center, full_matrices=False)
-    inside = u.T @ (targets - middle)                                     # (n_features, n_classes)
-
-    def left_out(strength):
-        "Mean squared error of the score of a series that was left out."
-        kept = s**2 / (s**2 + strength * len(y))                          # of each direction in feature space
-        error = targets - middle - u @ (kept[:, None] * inside)           # (n_series, n_classes)
-        leverage = u**2 @ kept + 1 / len(y)                               # (n_series,)
-        return np.mean((error / (1 - leverage)[:, None])**2)
-
-    strength = min(strengths, key=left_out)
-    weights = v.T @ ((s / (s**2 + strength * len(y)))[:, None] * inside)  # (n_features, n_classes)
+    strength = min(strengths, key=lambda strength: _left_out(strength, u, s, targets - middle))
+    shrunk = (s / (s**2 + strength * len(y)))[:, None]                    # (n_directions, 1)
+    weights = v.T @ (shrunk * (u.T @ (targets - middle)))                 # (n_features, n_classes)
     return weights, middle - center @ weights, float(strength)
 
 # %% ../nbs/02_baseline.ipynb #f1db31c8

@@ -115,7 +115,7 @@ class Portable(keras.Model):
         self,
         n_classes: int,  # of another task on such series
     ) -> keras.Model:  # not compiled
-        "A copy for fine-tuning: its encoder knows what this one has learned, and only its classification starts anew."
+        "A copy for fine-tuning: its encoder knows what this one has learned, and only its classifier starts anew."
         config = {name: value for name, value in self.get_config().items() if name not in ("name", "trainable")}
         other = type(self).from_config({**config, "n_classes": n_classes})
         for layer, copy in zip(self.layers, other.layers, strict=True):

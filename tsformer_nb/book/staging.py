@@ -98,7 +98,7 @@ def staged_code(
         return code
     if kind == "plumbing":
         code = code.replace("#| export\n", "", 1)
-    if kind in ("plumbing", "solution"):
+    if kind in ("plumbing", "solution", "slow"):
         fold = f'#| code-fold: true\n#| code-summary: "{_summary(code, kind, lang)}"\n'
         code = fold + re.sub(r"^#\| code-fold: true\n", "", code)
     return f"#| label: {kind}-{number}\n{code}"
