@@ -34,7 +34,7 @@ def compile_model(
             0.0, max(1, steps - rising), warmup_target=config.learning_rate, warmup_steps=rising)
     model.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=config.weight_decay),
                   loss="sparse_categorical_crossentropy", metrics=["accuracy"],
-                  # XLA fuses attention's many small operations, but needs seconds to do so: a short training skips it
+                  # XLA, TensorFlow's compiler, fuses many small operations, but needs time: a short training skips it
                   jit_compile=steps_per_epoch * config.epochs >= 300)
 
 # %% ../nbs/09_training.ipynb #0d13afd4
