@@ -36,10 +36,11 @@ def multi_head_attention(
 ) -> np.ndarray:  # (batch, tokens, d_model)
     "Self-attention with several heads, as `keras.layers.MultiHeadAttention` computes it."
     w_q, b_q, w_k, b_k, w_v, b_v, w_o, b_o = weights
-    project = lambda w, b: np.einsum("btd,dhk->bhtk", x, w) + b[None, :, None, :]
-    q, k, v = project(w_q, b_q), project(w_k, b_k), project(w_v, b_v)  # (batch, heads, tokens, key_dim)
-    answer, _ = attention(q, k, v)                                     # (batch, heads, tokens, key_dim)
-    return np.einsum("bhtk,hkd->btd", answer, w_o) + b_o               # (batch, tokens, d_model)
+    q = np.einsum("btd,dhk->bhtk", x, w_q) + b_q[:, None]  # (batch, heads, tokens, key_dim)
+    k = np.einsum("btd,dhk->bhtk", x, w_k) + b_k[:, None]  # (batch, heads, tokens, key_dim)
+    v = np.einsum("btd,dhk->bhtk", x, w_v) + b_v[:, None]  # (batch, heads, tokens, key_dim)
+    answer, _ = attention(q, k, v)                         # (batch, heads, tokens, key_dim)
+    return np.einsum("bhtk,hkd->btd", answer, w_o) + b_o   # (batch, tokens, d_model)
 
 # %% ../nbs/03_attention.ipynb #3eff221e
 @keras.saving.register_keras_serializable("tsformer_nb")

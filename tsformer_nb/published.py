@@ -27,18 +27,22 @@ def published_block(
     if norm_first:
         y = layers.LayerNormalization(epsilon=1e-6)(x)
         y = layers.MultiHeadAttention(num_heads, head_size, dropout=dropout)(y, y)
-        x = x + layers.Dropout(dropout)(y)
+        y = layers.Dropout(dropout)(y)
+        x = x + y                                                       # (batch, n_timesteps, n_channels)
         y = layers.LayerNormalization(epsilon=1e-6)(x)
         y = layers.Conv1D(ff_dim, kernel_size=1, activation="relu")(y)  # (batch, n_timesteps, ff_dim)
         y = layers.Dropout(dropout)(y)
-        return x + layers.Conv1D(n_channels, kernel_size=1)(y)
-    y = layers.MultiHeadAttention(num_heads, head_size, dropout=dropout)(x, x)
-    y = layers.Dropout(dropout)(y)
-    x = x + layers.LayerNormalization(epsilon=1e-6)(y)
-    y = layers.Conv1D(ff_dim, kernel_size=1, activation="relu")(x)      # (batch, n_timesteps, ff_dim)
-    y = layers.Dropout(dropout)(y)
-    y = layers.Conv1D(n_channels, kernel_size=1)(y)                     # (batch, n_timesteps, n_channels)
-    return x + layers.LayerNormalization(epsilon=1e-6)(y)
+        y = layers.Conv1D(n_channels, kernel_size=1)(y)                 # (batch, n_timesteps, n_channels)
+    else:
+        y = layers.MultiHeadAttention(num_heads, head_size, dropout=dropout)(x, x)
+        y = layers.Dropout(dropout)(y)
+        y = layers.LayerNormalization(epsilon=1e-6)(y)
+        x = x + y                                                       # (batch, n_timesteps, n_channels)
+        y = layers.Conv1D(ff_dim, kernel_size=1, activation="relu")(x)  # (batch, n_timesteps, ff_dim)
+        y = layers.Dropout(dropout)(y)
+        y = layers.Conv1D(n_channels, kernel_size=1)(y)                 # (batch, n_timesteps, n_channels)
+        y = layers.LayerNormalization(epsilon=1e-6)(y)
+    return x + y
 
 # %% ../nbs/04_published.ipynb #a983bb5f
 def published_model(
