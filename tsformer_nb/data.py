@@ -174,6 +174,7 @@ def dither(
 # %% ../nbs/00_data.ipynb #00662d0a
 def dither_level(
     data: Dataset,  # its training series decide
+    share: float = 0.01,  # of their standard deviation
 ) -> float:  # standard deviation, in the unit of the data
-    "How much noise hides the rounding: a hundredth of the spread of the training series."
-    return 0.01 * float(data.x_train.std())
+    "How much noise hides the rounding: a hundredth of the spread of the training series, unless told otherwise."
+    return share * float(data.x_train.std())

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .baseline import POWER_FLOOR
+from .baseline import POWER_FLOOR, hann
 from .files import InputError
 
 # %% ../nbs/07_encoder.ipynb #bd73da4c
@@ -119,9 +119,8 @@ def fourier_table(
 ) -> np.ndarray:  # (window, 1, 2 * (window // 2)): window // 2 cosines, then as many sines; a kernel to convolve with
     "Waves of 1, 2, .. cycles a window, faded in and out (Hann), so that the cut ends of a piece add no frequencies."
     steps = np.arange(window)
-    hann = .5 - .5 * np.cos(2 * np.pi * steps / (window - window % 2))
     angles = 2 * np.pi * np.outer(steps, np.arange(1, window // 2 + 1)) / window  # (window, window // 2)
-    waves = hann[:, None] * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+    waves = hann(window)[:, None] * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
     return waves[:, None].astype("float32")
 
 # %% ../nbs/07_encoder.ipynb #f5d98e66

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['VARIANTS', 'LINEAR', 'FeedForwardBlock', 'WithoutAttention', 'Neighbours', 'ConvBlock', 'ConvTwin',
-           'trainable_parameters', 'WithoutPositions', 'make_variant', 'ablate']
+           'trainable_parameters', 'reloaded', 'WithoutPositions', 'make_variant', 'ablate']
 
 # %% ../../nbs/11_ablation.ipynb #9af08cb5
 from dataclasses import replace
@@ -14,8 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .bench import FOLDS, examine, held_out
-from .peers import make_entrant, training_series
+from .bench import FOLDS, examine, fitted, held_out
 from .records import RESULTS, fill_in, stamp
 from .search import fix_positions
 from ..data import Dataset, load_dataset
@@ -107,6 +106,15 @@ def trainable_parameters(model: keras.Model) -> int:
     "How many numbers a training can change."
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
+# %% ../../nbs/11_ablation.ipynb #05255203
+def reloaded(
+    model: TSFormer,
+) -> TSFormer:  # with the same weights
+    "What saving and loading make of a model."
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
+    copy.set_weights(model.get_weights())
+    return copy
+
 # %% ../../nbs/11_ablation.ipynb #f020
 @keras.saving.register_keras_serializable("tsformer_nb")
 class WithoutPositions(TSFormer):
@@ -173,7 +181,7 @@ def ablate(
 def _trained(variant: str, data: Dataset, seed: int, changes: dict) -> tuple:
     "How many numbers a variant has to learn, and the classifier that it becomes."
     if variant == LINEAR:
-        rule = make_entrant(LINEAR, data, seed).fit(*training_series(LINEAR, data, seed, 0.01))
+        rule, _ = fitted(LINEAR, data, seed)
         return rule.weights.size + rule.bias.size, rule.predict
     keras.backend.clear_session()
     model, recipe = make_variant(variant, data, seed)

@@ -14,13 +14,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .bench import examine, held_out, measure
-from .peers import OURS, make_entrant, training_series
+from .bench import examine, fitted, held_out, measure
+from .peers import OURS, Ours, make_entrant
 from .records import RESULTS, fill_in, stamp, timed
 from ..data import Dataset, load_dataset
-from ..evaluation import predict
-from ..recipes import RECIPES
-from ..training import fit, make_model
 
 # %% ../../nbs/13_elsewhere.ipynb #876a9045
 SETS = {  # training series, steps, classes
@@ -65,8 +62,7 @@ def clock(
         make_entrant(name, few).fit(few.x_train, few.y_train).predict(few.x_test)  # the first call compiles
 
     def run(model, round):
-        entrant, series = make_entrant(model, data, round), training_series(model, data, round, 0.01)
-        _, fitting = timed(lambda: entrant.fit(*series))
+        entrant, fitting = fitted(model, data, round)
         _, predicting = timed(lambda: entrant.predict(data.x_test))
         return {"model": model, "round": round, "fitting": fitting, "predicting": predicting, "cores": os.cpu_count(),
                 **stamp("tensorflow", "aeon")}
@@ -91,12 +87,9 @@ def run_ours(
     seed: int,  # of weights, order and augmentation
 ) -> dict:  # seconds, of which compiling, and what `examine` gives
     "Train `TSFormer` for some epochs on all series that there are, and time it."
-    keras.backend.clear_session()
-    model, recipe = make_model("tsformer", data, seed), replace(RECIPES["tsformer"], epochs=epochs, validation=0.0)
-    first = FirstStep()
-    _, seconds = timed(lambda: fit(model, data, replace(recipe, seed=seed), [first]))
-    found = examine(lambda x: predict(model, x).argmax(axis=1), data)
-    return {"seconds": seconds, "compiling": round(first.seconds, 2), **found}
+    entrant, first = Ours("tsformer", data, seed, 0.01, epochs=epochs), FirstStep()
+    _, seconds = timed(lambda: entrant.fit(data.x_train, data.y_train, [first]))
+    return {"seconds": seconds, "compiling": round(first.seconds, 2), **examine(entrant.predict, data)}
 
 
 def run_peer(
@@ -105,8 +98,7 @@ def run_peer(
     seed: int,  # of everything random
 ) -> dict:  # seconds, of which compiling (0: it was compiled before), and what `examine` gives
     "Fit a peer on dithered series, and time it."
-    entrant, series = make_entrant(name, data, seed), training_series(name, data, seed, 0.01)
-    _, seconds = timed(lambda: entrant.fit(*series))
+    entrant, seconds = fitted(name, data, seed)
     return {"seconds": seconds, "compiling": 0.0, **examine(entrant.predict, data)}
 
 # %% ../../nbs/13_elsewhere.ipynb #c4c9d3b3

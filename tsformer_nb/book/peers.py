@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from ..baseline import SpectrumRidge
-from ..data import Dataset, dither
+from ..data import Dataset, dither, dither_level
 from ..evaluation import predict
 from ..files import InputError
 from ..recipes import RECIPES
@@ -48,16 +48,17 @@ class Ours:
         data: Dataset,  # decides the sizes
         seed: int,  # of weights, order and augmentation
         level: float,  # of the dither, in standard deviations of the training series
+        **changes,  # fields of the recipe to set otherwise
     ):
         # every other entrant trains on all series; the published recipe needs some to know when to stop
         validation = 0.0 if kind == "tsformer" else RECIPES[kind].validation
         self.kind, self.data = kind, data
-        self.recipe = replace(RECIPES[kind], seed=seed, dither=level, validation=validation)
+        self.recipe = replace(RECIPES[kind], seed=seed, dither=level, validation=validation, **changes)
 
-    def fit(self, x, y):  # (n_series, n_timesteps, n_channels), (n_series,)
+    def fit(self, x, y, callbacks=()):  # (n_series, n_timesteps, n_channels), (n_series,)
         keras.backend.clear_session()
         self.model = make_model(self.kind, self.data, self.recipe.seed)
-        fit(self.model, replace(self.data, x_train=x, y_train=y), self.recipe)
+        fit(self.model, replace(self.data, x_train=x, y_train=y), self.recipe, callbacks)
         return self
 
     def predict(self, x):  # (n_series, n_timesteps, n_channels) -> (n_series,)
@@ -87,7 +88,7 @@ def training_series(
     level: float,  # of the dither, in standard deviations of the training series
 ) -> tuple[np.ndarray, np.ndarray]:  # (n_series, n_timesteps, n_channels), (n_series,)
     "What an entrant is fitted on: our own models dither by themselves, the others are given dithered series."
-    sigma, reach = level * float(data.x_train.std()), round(RECIPES["tsformer"].shift * data.n_timesteps)
+    sigma, reach = dither_level(data, level), round(RECIPES["tsformer"].shift * data.n_timesteps)
     if name.endswith("+copies"):
         rng = np.random.default_rng([seed, 1])
         times = COPIES[name.removesuffix("+copies")]

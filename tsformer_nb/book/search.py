@@ -135,8 +135,9 @@ def _open_study(
 ):  # an optuna Study
     "The study of a record; a new one tries the default and each single change first."
     import optuna
+    from optuna.storages.journal import JournalFileBackend
 
-    journal = optuna.storages.journal.JournalFileBackend(str(record.with_suffix(".journal")))
+    journal = JournalFileBackend(str(record.with_suffix(".journal")))
     sampler = optuna.samplers.TPESampler(seed=0, multivariate=True, n_startup_trials=20)
     study = optuna.create_study(storage=optuna.storages.JournalStorage(journal), sampler=sampler,
                                 pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
