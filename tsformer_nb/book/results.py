@@ -31,7 +31,10 @@ def lead_cells(
     found: tuple[Difference, float] | None,  # a difference and its corrected p value; None: nothing to compare
 ) -> list[str]:  # two cells
     "A difference as it stands in tables: with its 95 % interval, and p."
-    return [f"{found[0].mean:+.1f} ± {found[0].half:.1f}", f"{found[1]:.3f}"] if found else ["", ""]
+    if not found:
+        return ["", ""]
+    difference, p = found
+    return [f"{difference.mean:+.1f} ± {difference.half:.1f}", f"{p:.3f}" if p >= .001 else "< 0.001"]
 
 # %% ../../nbs/10_results.ipynb #723ac2e9
 def runs_of(
