@@ -7,34 +7,56 @@ __all__ = ['Dataset', 'load_dataset', 'class_counts', 'describe', 'plot_series',
            'plot_spectrum', 'split', 'dither', 'dither_level']
 
 # %% ../nbs/00_data.ipynb #b232cd60
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .archive import NAMES, find_files
+from .convert import both_labels, both_series
 from .files import InputError
 from .readers import line_of, read_tsv
+from .scaling import swing
 
 # %% ../nbs/00_data.ipynb #fca0c3ed
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    "A univariate data set, split into training and test part as its authors split it."
+    "Series with labels, in a training and a test part; checked and converted when it is made (`InputError`)."
     name: str
-    x_train: np.ndarray  # (n_train, n_timesteps, 1) float32
-    y_train: np.ndarray  # (n_train,) int64, 0..n_classes-1
-    x_test: np.ndarray  # (n_test, n_timesteps, 1) float32
-    y_test: np.ndarray  # (n_test,) int64, 0..n_classes-1
-    classes: tuple[int, ...]  # the labels as the files write them: class 0 is classes[0]
+    x_train: np.ndarray  # (n_train, n_timesteps, n_channels); shorter series end in NaN
+    y_train: np.ndarray  # (n_train,) class numbers 0..n_classes-1; or, with `classes` left out, labels of any kind
+    x_test: np.ndarray = None  # type: ignore  # (n_test, n_timesteps, n_channels); left out: n_test is 0
+    y_test: np.ndarray = None  # type: ignore  # (n_test,) as y_train
+    classes: tuple[int | str, ...] = ()  # the labels as the files write them: class 0 is classes[0]
     source: str = ""  # what `load_dataset` needs to find it again
+    groups: np.ndarray | None = None  # (n_train,) series of one group stay on one side of a split
+
+    def __post_init__(self):
+        x_train, x_test = both_series(self.x_train, self.x_test)
+        y_train, y_test, classes = both_labels(self.y_train, () if self.y_test is None else self.y_test, self.classes)
+        for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
+            if len(x) != len(y):
+                raise InputError(f"x_{part} holds {len(x)} series, y_{part} {len(y)} labels: one for each is needed.")
+        for name, value in zip(("x_train", "x_test", "y_train", "y_test", "classes"),
+                               (x_train, x_test, y_train, y_test, classes)):
+            object.__setattr__(self, name, value)
 
     @property
     def n_timesteps(self) -> int:
         return self.x_train.shape[1]
 
     @property
+    def n_channels(self) -> int:
+        return self.x_train.shape[2]
+
+    @property
     def n_classes(self) -> int:
         return len(self.classes)
+
+    @property
+    def unequal(self) -> bool:  # whether some series are shorter than others
+        return bool(np.isnan(self.x_train[:, -1, 0]).any() or np.isnan(self.x_test[:, -1, 0]).any())
 
 # %% ../nbs/00_data.ipynb #98b1e2e9
 def load_dataset(
@@ -146,6 +168,7 @@ def split(
     y: np.ndarray,  # (n_series,) class indices
     fraction: float = 0.2,  # share of each class that goes to validation; 0: all series are for training
     seed: int = 0,  # the same seed gives the same split
+    groups: np.ndarray | None = None,  # (n_series,): series of one group stay together
 ) -> tuple[np.ndarray, np.ndarray]:  # indices for training and for validation, disjoint, each in ascending order
     """Split stratified by class; each class keeps at least one series for training.
 
@@ -153,6 +176,8 @@ def split(
     """
     if not 0 <= fraction < 1:
         raise InputError(f"The validation fraction must be at least 0 and below 1, not {fraction}.")
+    if groups is not None and fraction:
+        return _split_groups(y, fraction, seed, groups)
     rng = np.random.default_rng(seed)
     drawn = []
     for index in np.unique(y):
@@ -161,20 +186,38 @@ def split(
     held_out = np.sort(np.concatenate(drawn))
     return np.setdiff1d(np.arange(len(y)), held_out), held_out
 
+# %% ../nbs/00_data.ipynb #7c1e09aa
+def _split_groups(
+    y: np.ndarray, fraction: float, seed: int, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    "The same where no group may stand on both sides, as near to the asked share as the groups allow."
+    from sklearn.model_selection import StratifiedGroupKFold  # here, not above: it takes a second to import
+
+    n_parts = min(max(2, round(1 / fraction)), len(np.unique(groups)))
+    if n_parts < 2:
+        raise InputError("All series are of one group: without a second one there is nothing to hold out.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a class with fewer series than parts
+        parts = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed).split(y, y, groups)
+        for train, held_out in parts:
+            if set(y[train]) == set(y):
+                return train, held_out
+    raise InputError("However the groups are split, a class is missing in training: each needs at least 2 groups.")
+
 # %% ../nbs/00_data.ipynb #61b648cc
 def dither(
     x: np.ndarray,  # series of any shape
-    sigma: float = 0.01,  # standard deviation of the noise, in the unit of `x`
+    sigma: float | np.ndarray = 0.01,  # standard deviation of the noise, in the unit of `x`; or one for each channel
     seed: int = 0,  # the same seed gives the same noise
-) -> np.ndarray:  # like x, float32
+) -> np.ndarray:  # like x
     "Add Gaussian noise so small that it hides only the rounding of the numbers."
     noise = np.random.default_rng(seed).normal(0, sigma, x.shape)
-    return (x + noise).astype(np.float32)
+    return (x + noise).astype(np.float64 if x.dtype == np.float64 else np.float32)
 
 # %% ../nbs/00_data.ipynb #00662d0a
 def dither_level(
     data: Dataset,  # its training series decide
     share: float = 0.01,  # of their standard deviation
-) -> float:  # standard deviation, in the unit of the data
+) -> float | np.ndarray:  # standard deviation, in the unit of the data; (n_channels,) where there are several
     "How much noise hides the rounding: a hundredth of the spread of the training series, unless told otherwise."
-    return share * float(data.x_train.std())
+    return share * swing(data.x_train, data.y_train)

@@ -14,7 +14,7 @@ import numpy as np
 
 from .files import InputError, InputWarning
 
-# %% ../nbs/recordings.ipynb #bed4de68
+# %% ../nbs/recordings.ipynb #feef4e18
 @dataclass(frozen=True, eq=False)
 class Recordings:
     "Series as a file holds them, before anything is decided about gaps, scaling or classes."
@@ -24,13 +24,16 @@ class Recordings:
     lines: np.ndarray | None = None  # (n_series,) where each series begins, from 1; None: series n is line n + 1
     channels: tuple[str, ...] = ()  # names, where the file has them
     groups: np.ndarray | None = None  # (n_series,) what belongs together: a person, a machine; None: nothing is known
-    unit: str = "line"  # what `lines` counts: lines of a text, rows of a table
+    unit: str = "line"  # what `lines` counts: a line of a text, a row of a table; "item": an array, counted from 0
+    first_column: int = 0  # column of the first value in a wide table, from 1; 0: steps have no columns of their own
 
     def place(
         self,
         row: int,  # a series, from 0
     ) -> str:
-        "How a message names a series: file and line."
+        "How a message names a series: file and line; or, of an array in memory, its index."
+        if self.unit == "item":
+            return f"{self.path}[{row}]"
         return f"{self.path}, {self.unit} {row + 1 if self.lines is None else self.lines[row]}"
 
 # %% ../nbs/recordings.ipynb #d9eba9b8
