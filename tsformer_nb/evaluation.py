@@ -116,7 +116,7 @@ def judge(
     validation: float,  # share of the training series that was held out
     seed: int,  # of that split
 ) -> tuple[dict[str, float | None], np.ndarray]:  # figures, and the confusion matrix of the test series
-    """Every figure of a trained model: train_accuracy, val_accuracy (None if nothing was held out), those of `evaluate`.
+    """Every figure of a trained model: train_accuracy, val_accuracy (None: nothing held out), those of `evaluate`.
 
     Without a test part there are no test figures, and the matrix is that of the series that were held out, or else
     of the training series.
