@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .archive import NAMES, find_files
 from .convert import both_labels, both_series
 from .files import InputError
-from .readers import line_of, read_tsv
+from .loading import divided, load_parts
+from .recordings import Layout, lengths_of
 from .scaling import swing
 
 # %% ../nbs/00_data.ipynb #fca0c3ed
@@ -29,7 +29,9 @@ class Dataset:
     x_test: np.ndarray = None  # type: ignore  # (n_test, n_timesteps, n_channels); left out: n_test is 0
     y_test: np.ndarray = None  # type: ignore  # (n_test,) as y_train
     classes: tuple[int | str, ...] = ()  # the labels as the files write them: class 0 is classes[0]
-    source: str = ""  # what `load_dataset` needs to find it again
+    source: str = ""  # this and the next two: what `load_dataset` needs to find it again
+    test_source: str = ""
+    layout: Layout = Layout()
     groups: np.ndarray | None = None  # (n_train,) series of one group stay on one side of a split
 
     def __post_init__(self):
@@ -60,27 +62,20 @@ class Dataset:
 
 # %% ../nbs/00_data.ipynb #98b1e2e9
 def load_dataset(
-    where: str | Path = "FordA",  # "sample", a name that `fetch` knows, or a folder with *_TRAIN.tsv and *_TEST.tsv
+    where: str | Path = "FordA",  # a name that `fetch` knows, "sample", or a folder or file of one's own
+    test: str | Path | None = None,  # the file of the test part, where it lies elsewhere
+    layout: Layout = Layout(),  # how a table is to be read, where it does not show
+    held_out: float = 0.25,  # share of the series that become the test part where there is none; 0: none do
+    seed: int = 0,  # of that split
 ) -> Dataset:
-    "Load a data set; raises `InputError` if it cannot be found or does not fit together."
-    train, test = find_files(where)
-    x_train, labels = read_tsv(train)     # (n_train, n_timesteps), (n_train,)
-    x_test, test_labels = read_tsv(test)  # (n_test, n_timesteps), (n_test,)
-    classes = np.unique(labels)
-    if len(classes) < 2:
-        raise InputError(f"{train} holds one class only ({classes[0]}): a classifier needs at least 2.")
-    if unseen := sorted(set(test_labels.tolist()) - set(classes.tolist())):
-        line = line_of(test, int(np.flatnonzero(test_labels == unseen[0])[0]))
-        raise InputError(f"{test}, line {line}, column 1: the label {unseen[0]} does not occur in {train.name}: "
-                         "no model can learn it.")
-    if x_train.shape[1] != x_test.shape[1]:
-        raise InputError(f"{test} has series of {x_test.shape[1]} steps, {train.name} of {x_train.shape[1]}: "
-                         "they must have one length.")
-    return Dataset(train.name.split("_TRAIN")[0],
-                   x_train[:, :, None], np.searchsorted(classes, labels),
-                   x_test[:, :, None], np.searchsorted(classes, test_labels),
-                   tuple(classes.tolist()),
-                   str(where) if str(where) in ("sample", *NAMES) else str(Path(where).resolve()))
+    "Load a data set; raises `InputError` if it cannot be found, read, or does not fit together."
+    parts = load_parts(where, test, layout)
+    if parts.test is None and held_out:
+        numbers = np.unique(parts.train.labels, return_inverse=True)[1]  # (n_series,)
+        parts = divided(parts, *split(numbers, held_out, seed, parts.train.groups))
+    tested = {} if parts.test is None else {"x_test": parts.test.x, "y_test": parts.test.labels}
+    return Dataset(parts.name, parts.train.x, parts.train.labels, **tested, source=parts.source,
+                   test_source=str(Path(test).resolve()) if test else "", layout=layout, groups=parts.train.groups)
 
 # %% ../nbs/00_data.ipynb #ccec22bc
 def class_counts(
@@ -95,10 +90,13 @@ def describe(
     data: Dataset,  # the data set to describe
 ) -> str:  # a few lines of text
     "Name, sizes, labels and class counts."
-    rows = [f"{data.name}: {data.n_timesteps} time steps, {data.n_classes} classes"]
+    shortest = int(min(lengths_of(x).min() for x in (data.x_train, data.x_test) if len(x)))
+    steps = f"{shortest} to {data.n_timesteps}" if data.unequal else f"{data.n_timesteps}"
+    channels = f" of {data.n_channels} channels" if data.n_channels > 1 else ""
+    rows = [f"{data.name}: {steps} time steps{channels}, {data.n_classes} classes"]
     for part, y in (("training", data.y_train), ("test", data.y_test)):
         counts = ", ".join(f"{n} of class {name}" for name, n in zip(data.classes, class_counts(y, data.n_classes)))
-        rows.append(f"{part:>9}: {len(y)} series ({counts})")
+        rows.append(f"{part:>9}: {len(y)} series ({counts})" if len(y) else f"{part:>9}: none")
     return "\n".join(rows)
 
 # %% ../nbs/00_data.ipynb #0b97cb5c

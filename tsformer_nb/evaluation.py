@@ -24,6 +24,8 @@ def predict(
     "Class probabilities for each series; raises `InputError` where series do not fit the model."
     shape = getattr(model, "series_shape", None) or (getattr(model, "input_shape", None) or ())[1:]
     x = as_batch(x, *shape) if len(shape) == 2 and None not in shape else as_series(x)
+    if len(shape) == 2 and x.shape[1] != shape[0] and not isinstance(model, TSFormer):
+        raise InputError(f"The series have {x.shape[1]} steps, but this model takes {shape[0]}: cut or resample them.")
     ends = np.isnan(x[:, :, 0])  # (n_series, n_steps): behind the end of a series
     if ends.any() and not isinstance(model, TSFormer):
         raise InputError("Some series are shorter than others, which this model cannot take: cut all to one "
