@@ -54,8 +54,10 @@ def start_keras() -> None:
 
 # %% ../nbs/cli.ipynb #4fa2d981
 def data_command(args: argparse.Namespace) -> None:
-    "Describe a data set."
-    _described(args)
+    "Describe a data set, and say what it gives away."
+    from tsformer_nb.giveaways import check_data, report  # here, not above: only this command needs scikit-learn
+
+    print(report(check_data(_described(args))))
 
 
 def _described(args: argparse.Namespace) -> Dataset:

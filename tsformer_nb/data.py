@@ -33,6 +33,7 @@ class Dataset:
     test_source: str = ""
     layout: Layout = Layout()
     groups: np.ndarray | None = None  # (n_train,) series of one group stay on one side of a split
+    missing: tuple[np.ndarray, np.ndarray] | None = None  # (n_train,), (n_test,) how many values were filled in
 
     def __post_init__(self):
         x_train, x_test = both_series(self.x_train, self.x_test)
@@ -75,7 +76,8 @@ def load_dataset(
         parts = divided(parts, *split(numbers, held_out, seed, parts.train.groups))
     tested = {} if parts.test is None else {"x_test": parts.test.x, "y_test": parts.test.labels}
     return Dataset(parts.name, parts.train.x, parts.train.labels, **tested, source=parts.source,
-                   test_source=str(Path(test).resolve()) if test else "", layout=layout, groups=parts.train.groups)
+                   test_source=str(Path(test).resolve()) if test else "", layout=layout, groups=parts.train.groups,
+                   missing=(parts.train.missing, parts.test.missing) if parts.test else None)
 
 # %% ../nbs/00_data.ipynb #ccec22bc
 def class_counts(

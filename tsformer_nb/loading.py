@@ -197,7 +197,7 @@ def _check_together(train: Recordings, test: Recordings) -> None:
         warnings.warn(f"{test.path} has series of {lengths[test][0]} steps, {train.path} of {lengths[train][0]}: "
                       "all are taken as they are.", InputWarning, stacklevel=3)
 
-# %% ../nbs/loading.ipynb #72498278
+# %% ../nbs/loading.ipynb #e99c92f9
 def divided(
     parts: Parts,  # without a test part
     train: np.ndarray,  # series that stay, from 0
@@ -218,4 +218,5 @@ def _rows(found: Recordings, rows: np.ndarray) -> Recordings:
     "Some of the series of a file; each keeps its place."
     lines = np.arange(1, len(found.x) + 1) if found.lines is None else found.lines
     groups = None if found.groups is None else found.groups[rows]
-    return replace(found, x=found.x[rows], labels=found.labels[rows], lines=lines[rows], groups=groups)
+    return replace(found, x=found.x[rows], labels=found.labels[rows], lines=lines[rows], groups=groups,
+                   missing=None if found.missing is None else found.missing[rows])

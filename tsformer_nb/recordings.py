@@ -15,7 +15,7 @@ import numpy as np
 
 from .files import InputError, InputWarning
 
-# %% ../nbs/recordings.ipynb #feef4e18
+# %% ../nbs/recordings.ipynb #ab3b574a
 @dataclass(frozen=True, eq=False)
 class Recordings:
     "Series as a file holds them, before anything is decided about gaps, scaling or classes."
@@ -26,6 +26,7 @@ class Recordings:
     channels: tuple[str, ...] = ()  # names, where the file has them
     groups: np.ndarray | None = None  # (n_series,) what belongs together: a person, a machine; None: nothing is known
     unit: str = "line"  # what `lines` counts: a line of a text, a row of a table; "item": an array, counted from 0
+    missing: np.ndarray | None = None  # (n_series,) how many values `fill_gaps` has filled in
     first_column: int = 0  # column of the first value in a wide table, from 1; 0: steps have no columns of their own
 
     def place(
@@ -77,7 +78,7 @@ def _bridge(
     steps, known = np.arange(len(series)), ~np.isnan(series)
     return np.stack([np.interp(steps, steps[there], values[there]) for values, there in zip(series.T, known.T)], axis=1)
 
-# %% ../nbs/recordings.ipynb #5c5dc36d
+# %% ../nbs/recordings.ipynb #d7b129d5
 def fill_gaps(
     found: Recordings,  # as a reader gives them
 ) -> Recordings:  # without gaps: NaN stands behind the end of shorter series only
@@ -95,7 +96,7 @@ def fill_gaps(
         x[row, :lengths[row]] = _bridge(series)
     if gaps.any():
         _tell(found, gaps)
-    return replace(found, x=x[:, :lengths.max()])
+    return replace(found, x=x[:, :lengths.max()], missing=gaps.sum(axis=(1, 2)))
 
 # %% ../nbs/recordings.ipynb #37529baf
 def _tell(
