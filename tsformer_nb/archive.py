@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 # %% ../nbs/archive.ipynb #177240dd
 with open(FILES / "ucr_checksums.csv", newline="", encoding="utf-8") as file:
     CHECKSUMS = {row["file"]: row["sha256"] for row in csv.DictReader(file)}  # "FordA_TRAIN.tsv": sha256
-PARTS = {file.rsplit("_", 1)[0]: [] for file in CHECKSUMS}  # "FordA": its training file and its test file
-for file in sorted(CHECKSUMS, reverse=True):  # TRAIN before TEST
-    PARTS[file.rsplit("_", 1)[0]].append(file)
+PARTS: dict[str, list[str]] = {}  # "FordA": its training file and its test file
+for part in sorted(CHECKSUMS, reverse=True):  # TRAIN before TEST
+    PARTS.setdefault(part.rsplit("_", 1)[0], []).append(part)
 NAMES = sorted(PARTS)  # the data sets that `fetch` knows
 
 GITHUB = ("https://raw.githubusercontent.com/hfawaz/cd-diagram/"

@@ -74,8 +74,8 @@ def load_dataset(
     if parts.test is None and held_out:
         numbers = np.unique(parts.train.labels, return_inverse=True)[1]  # (n_series,)
         parts = divided(parts, *split(numbers, held_out, seed, parts.train.groups))
-    tested = {} if parts.test is None else {"x_test": parts.test.x, "y_test": parts.test.labels}
-    return Dataset(parts.name, parts.train.x, parts.train.labels, **tested, source=parts.source,
+    x_test, y_test = (parts.test.x, parts.test.labels) if parts.test else (np.empty(0), np.empty(0))
+    return Dataset(parts.name, parts.train.x, parts.train.labels, x_test, y_test, source=parts.source,
                    test_source=str(Path(test).resolve()) if test else "", layout=layout, groups=parts.train.groups,
                    missing=(parts.train.missing, parts.test.missing) if parts.test else None)
 

@@ -22,10 +22,11 @@ def predict(
     x,  # (n_series, n_timesteps, n_channels), or anything that `as_batch` takes: lists, one series alone, shorter ones
 ) -> np.ndarray:  # (n_series, n_classes) probabilities
     "Class probabilities for each series; raises `InputError` where series do not fit the model."
-    shape = getattr(model, "series_shape", None) or (getattr(model, "input_shape", None) or ())[1:]
-    x = as_batch(x, *shape) if len(shape) == 2 and None not in shape else as_series(x)
-    if len(shape) == 2 and x.shape[1] != shape[0] and not isinstance(model, TSFormer):
-        raise InputError(f"The series have {x.shape[1]} steps, but this model takes {shape[0]}: cut or resample them.")
+    shape = (None, *model.series_shape) if isinstance(model, TSFormer) else getattr(model, "input_shape", None) or ()
+    fixed = len(shape) == 3 and None not in shape[1:]  # (None, n_timesteps, n_channels)
+    x = as_batch(x, shape[1], shape[2]) if fixed else as_series(x)
+    if fixed and x.shape[1] != shape[1] and not isinstance(model, TSFormer):
+        raise InputError(f"The series have {x.shape[1]} steps, but this model takes {shape[1]}: cut or resample them.")
     ends = np.isnan(x[:, :, 0])  # (n_series, n_steps): behind the end of a series
     if ends.any() and not isinstance(model, TSFormer):
         raise InputError("Some series are shorter than others, which this model cannot take: cut all to one "

@@ -42,7 +42,7 @@ def wide(
         values = [column_of(table, name, "--channels") for name in layout.channels]
     return _series_of(table, numeric(table, values), label, layout)
 
-# %% ../nbs/frames.ipynb #67eeb6dc
+# %% ../nbs/frames.ipynb #bcf493b6
 def _series_of(table: Table, columns: list[int], label: int | None, layout: Layout) -> Recordings:
     "Rows as series of one channel."
     if len(columns) < 2:
@@ -50,8 +50,8 @@ def _series_of(table: Table, columns: list[int], label: int | None, layout: Layo
                          "field(s). Separate them with tabs or commas.")
     x = numbers_of(table, columns)[:, :, None]  # (n_rows, n_columns, 1)
     groups = np.array(texts_of(table, column_of(table, layout.group, "--group"))) if layout.group else None
-    found = Recordings(table.path, x, None, table.lines, (), groups, table.unit, columns[0] + 1)
-    return replace(found, labels=None if label is None else labels_at(found, texts_of(table, label)))
+    found = Recordings(table.path, x, lines=table.lines, groups=groups, unit=table.unit, first_column=columns[0] + 1)
+    return found if label is None else replace(found, labels=labels_at(found, texts_of(table, label)))
 
 # %% ../nbs/frames.ipynb #962969d1
 def _order(table: Table, column: int) -> np.ndarray:  # (n_rows,)
@@ -104,7 +104,7 @@ def long(
     _tell_columns(table, id_, time, label, columns)
     return _assembled(table, id_, time, label, group, columns)
 
-# %% ../nbs/frames.ipynb #ed93a0cf
+# %% ../nbs/frames.ipynb #b93bee90
 def _tell_columns(table: Table, id_: int, time: int | None, label: int | None, columns: list[int]) -> None:
     "One line on what each column was taken for."
     name = lambda n: table.names[n] if table.names else f"column {n + 1}"
@@ -133,7 +133,7 @@ def _assembled(table: Table, id_: int, time: int | None, label: int | None, grou
     lines = np.array([int(table.place(rows.min()).rsplit(" ", 1)[1]) for rows in parts])
     groups = np.array(_one_each(table, group, parts, ids)) if group is not None else None
     names = tuple(table.names[n] for n in columns) if table.names else ()
-    found = Recordings(table.path, x, None, lines, names, groups, table.unit)
+    found = Recordings(table.path, x, lines=lines, channels=names, groups=groups, unit=table.unit)
     return found if label is None else replace(found, labels=labels_at(found, _one_each(table, label, parts, ids)))
 
 # %% ../nbs/frames.ipynb #602fb878
@@ -151,7 +151,7 @@ def _tell_clock(table: Table, member: np.ndarray, order: np.ndarray, time: int) 
         tell(table, f"{table.place(rows[1:][np.nanargmax(steps)], time)}: time jumps by {np.nanmax(steps):g}, where "
                      f"{usual:g} is usual; the steps are taken as they come")
 
-# %% ../nbs/frames.ipynb #2c1135f4
+# %% ../nbs/frames.ipynb #da1569f5
 def read_table_file(
     path: str | Path,  # text of any kind, or Parquet
     layout: Layout = Layout(),  # what a person says of it
@@ -160,9 +160,10 @@ def read_table_file(
     "Read a wide or a long table; raises `InputError` that names file, line and column."
     parquet = Path(path).suffix in (".parquet", ".pq")
     table = read_text(path, _read_parquet) if parquet else read_table(path)
-    known = named(table, IDS) is not None and (named(table, TIMES) is not None or named(table, LABELS) is not None)
-    if layout.time or layout.id and not _unique(table, layout.id) or not layout.id and known and not _unique(
-            table, table.names[named(table, IDS)]):
+    id_ = named(table, IDS)
+    known = id_ is not None and (named(table, TIMES) is not None or named(table, LABELS) is not None)
+    by = layout.id or (table.names[id_] if known and id_ is not None else None)
+    if layout.time or by and not _unique(table, by):
         return long(table, layout, labelled)
     if not layout.id and _seems_long(table, layout):
         raise InputError(f"{table.path} looks like a table with a row a time step ({table.cells.shape[1]} columns, "

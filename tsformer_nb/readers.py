@@ -180,7 +180,9 @@ def _tell_header(path: Path) -> None:
 
 # %% ../nbs/readers.ipynb #d5b8d5a9
 def _parse_slowly(path: Path, separator: str | None) -> Table:
-    rows, lines, remarks = [], [], 0
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    remarks = 0
     with open_text(path, "rt", encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=separator, strict=True) if separator else None
         for n_line, row in enumerate(reader or file, 1):
@@ -190,7 +192,8 @@ def _parse_slowly(path: Path, separator: str | None) -> Table:
             if not rows and fields[0][:1] in ("#", "%"):
                 remarks += 1
                 continue
-            rows.append(fields), lines.append(reader.line_num if reader else n_line)
+            rows.append(fields)
+            lines.append(reader.line_num if reader else n_line)
     if remarks:
         warnings.warn(f"{path}: {remarks} line(s) in front, beginning with # or %, are taken for remarks.",
                       InputWarning, stacklevel=4)

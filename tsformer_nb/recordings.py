@@ -15,18 +15,18 @@ import numpy as np
 
 from .files import InputError, InputWarning
 
-# %% ../nbs/recordings.ipynb #ab3b574a
+# %% ../nbs/recordings.ipynb #d9113907
 @dataclass(frozen=True, eq=False)
 class Recordings:
     "Series as a file holds them, before anything is decided about gaps, scaling or classes."
     path: Path  # of the file
     x: np.ndarray  # (n_series, n_timesteps, n_channels) float64; NaN where nothing stands, and behind shorter series
-    labels: np.ndarray | None = None  # (n_series,) whole numbers or text; None: the file has none
+    labels: np.ndarray = None  # type: ignore  # (n_series,) whole numbers or text; None: the file has none
     lines: np.ndarray | None = None  # (n_series,) where each series begins, from 1; None: series n is line n + 1
     channels: tuple[str, ...] = ()  # names, where the file has them
     groups: np.ndarray | None = None  # (n_series,) what belongs together: a person, a machine; None: nothing is known
     unit: str = "line"  # what `lines` counts: a line of a text, a row of a table; "item": an array, counted from 0
-    missing: np.ndarray | None = None  # (n_series,) how many values `fill_gaps` has filled in
+    missing: np.ndarray = None  # type: ignore  # (n_series,) how many values `fill_gaps` has filled in
     first_column: int = 0  # column of the first value in a wide table, from 1; 0: steps have no columns of their own
 
     def place(

@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['read_ts', 'read_arff', 'read_npz']
 
-# %% ../nbs/uea.ipynb #43d6afc0
+# %% ../nbs/uea.ipynb #94a7b730
 import csv
 import re
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def _numbers(
                              "use another unit.")
     raise InputError(f"{place}, channel {channel}: write plain numbers, separated by commas.")
 
-# %% ../nbs/uea.ipynb #0d21d16d
+# %% ../nbs/uea.ipynb #c8ffa5be
 def _stacked(
     path: Path,
     series: list[list[np.ndarray]],  # channels of (n_steps,) each
@@ -61,7 +62,8 @@ def _stacked(
     for n, channels in enumerate(series):
         for channel, values in enumerate(channels):
             x[n, :len(values), channel] = values
-    return Recordings(path, x, None if labels is None else labels_from(labels), np.array(lines))
+    found = Recordings(path, x, lines=np.array(lines))
+    return found if labels is None else replace(found, labels=labels_from(labels))
 
 # %% ../nbs/uea.ipynb #89794c83
 def read_ts(
@@ -122,7 +124,7 @@ def _parts(path: Path, n_line: int, line: str, about: dict) -> list[str]:
                              f"@classLabel lists ({', '.join(known[:8])}).")
     return parts
 
-# %% ../nbs/uea.ipynb #10430908
+# %% ../nbs/uea.ipynb #5965381e
 def read_arff(
     path: str | Path,  # an `.arff` file of UCR or UEA; `.gz` is read as well
 ) -> Recordings:
@@ -139,7 +141,8 @@ def _parse_arff(path: Path) -> Recordings:
             if not line or line[0] == "%":
                 continue
             if started:
-                rows.append(line), lines.append(n_line)
+                rows.append(line)
+                lines.append(n_line)
             elif word.startswith("@data"):
                 started = True
             elif word.startswith("@end"):
