@@ -70,7 +70,7 @@ def _described(args: argparse.Namespace) -> Dataset:
     print("files: " + ", ".join(files), flush=True)
     return data
 
-
+# %% ../nbs/cli.ipynb #1b6c5e20
 def train_command(args: argparse.Namespace) -> None:
     "Train a model and save the run."
     data = _described(args)  # before Keras, which takes seconds
@@ -111,7 +111,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     _check_shape(metrics, data.x_test, data.name)
     print(_scores(evaluate(model, data)))
 
-
+# %% ../nbs/cli.ipynb #4c0e7b33
 def predict_command(args: argparse.Namespace) -> None:
     "Predict the class of each series in a file."
     found = fill_gaps(read_file(args.file, layout_of(args), labelled=None))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .convert import both_labels, both_series
+from .convert import checked
 from .files import InputError
 from .loading import divided, load_parts
 from .recordings import Layout, lengths_of
@@ -36,13 +36,7 @@ class Dataset:
     missing: tuple[np.ndarray, np.ndarray] | None = None  # (n_train,), (n_test,) how many values were filled in
 
     def __post_init__(self):
-        x_train, x_test = both_series(self.x_train, self.x_test)
-        y_train, y_test, classes = both_labels(self.y_train, () if self.y_test is None else self.y_test, self.classes)
-        for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
-            if len(x) != len(y):
-                raise InputError(f"x_{part} holds {len(x)} series, y_{part} {len(y)} labels: one for each is needed.")
-        for name, value in zip(("x_train", "x_test", "y_train", "y_test", "classes"),
-                               (x_train, x_test, y_train, y_test, classes)):
+        for name, value in checked(self.x_train, self.y_train, self.x_test, self.y_test, self.classes).items():
             object.__setattr__(self, name, value)
 
     @property

@@ -17,7 +17,7 @@ from .baseline import windows_for
 from .data import Dataset
 from .encoder import EncoderBlock, PatchEmbedding, SpectrumEmbedding
 from .files import InputError
-from .intake import mean_where, scaled, tokens_there, with_ends
+from .intake import mean_where, scaled, tokens_of, with_ends
 from .recordings import lengths_of
 from .scaling import SCALINGS, scale_of
 
@@ -84,7 +84,6 @@ class Stages(keras.Model):
     "The way of a series through a `TSFormer`, stage by stage."
 
     block: type[EncoderBlock] = EncoderBlock  # another class here, and all blocks are made of that
-    supports_masking = True
 
     def make_block(self, name):  # or any layer that keeps the shape (batch, tokens, d_model)
         return self.block(self.config.num_heads, self.config.ff_dim, self.config.dropout,
@@ -100,11 +99,7 @@ class Stages(keras.Model):
         return tokens
 
     def seen(self, x, mask=None):  # (batch, 1 + n_tokens) bool: the tokens of each series; None: all of them
-        _, there = with_ends(x, self.config.n_timesteps, mask, self.config.unequal)
-        if there is None:
-            return None
-        seen = tokens_there(there, self.config.stride, self.config.patch_size, self.config.n_tokens)
-        return ops.pad(seen, ((0, 0), (1, 0)), constant_values=True) if self.spectrum else seen
+        return tokens_of(x, mask, self.config)
 
     def pool(self, x, seen=None):  # (batch, 1 + n_tokens, d_model) -> (batch, 2 * d_model)
         start = 1 if self.spectrum else 0
@@ -119,9 +114,6 @@ class Stages(keras.Model):
             x = block(x, training=training, **masked)
         return self.pool(self.norm(x), seen)  # (batch, 2 * d_model)
 
-    def compute_mask(self, inputs, previous_mask=None):  # class probabilities have no steps
-        return None
-
     def call(self, x, training=None, mask=None):  # mask: False behind the end of a series, where NaN does not say so
         features = self.encode(x, training, mask)
         return self.classify(self.dropout(features, training=training))  # (batch, n_classes)
@@ -129,6 +121,11 @@ class Stages(keras.Model):
 # %% ../nbs/08_model.ipynb #1caec6d7
 class Portable(keras.Model):
     "What Keras asks of a `TSFormer` that is to be built into other models, saved, cloned or exported."
+
+    supports_masking = True
+
+    def compute_mask(self, inputs, previous_mask=None):  # class probabilities have no steps
+        return None
 
     @property
     def series_shape(self):  # of the longest series: (n_timesteps, n_channels)

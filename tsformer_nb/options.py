@@ -53,7 +53,7 @@ def _set_arguments(command: argparse.ArgumentParser) -> None:
     table.add_argument("--channels", metavar="COLUMNS", help="columns with values, separated by commas (all others)")
     table.add_argument("--group", metavar="COLUMN", help="a person, a machine: its series stay on one side of a split")
 
-
+# %% ../nbs/options.ipynb #5f7e2d10
 def layout_of(args: argparse.Namespace) -> Layout:
     "What was said of a table."
     channels = tuple(name.strip() for name in (args.channels or "").split(",") if name.strip())
@@ -78,7 +78,7 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--overwrite", action="store_true", help="replace a run that is in the folder")
     _set_arguments(command)
 
-
+# %% ../nbs/options.ipynb #7d0f6a31
 def parser() -> argparse.ArgumentParser:
     "The commands and their arguments."
     top = Parser(prog="tsformer-nb", description="Transformers for time-series classification.")

@@ -197,6 +197,8 @@ def _parse_slowly(path: Path, separator: str | None) -> Table:
     if remarks:
         warnings.warn(f"{path}: {remarks} line(s) in front, beginning with # or %, are taken for remarks.",
                       InputWarning, stacklevel=4)
+    if not rows:
+        raise InputError(f"{path} holds separators only: expected one series a line, or a row a time step.")
     return _filled(path, rows, np.array(lines))
 
 # %% ../nbs/readers.ipynb #8b2f4471
@@ -208,6 +210,10 @@ def _filled(path: Path, rows: list[list[str]], lines: np.ndarray) -> Table:
     names = tuple(name or f"column {n + 1}" for n, name in enumerate(above))
     if header and len(rows[0]) == width - 1:  # pandas writes no name over its index
         names = ("column 1", *rows[0])
+    sizes = sorted({len(row) for row in rows[header:]})
+    if len(sizes) > 1:
+        warnings.warn(f"{path}: lines hold {sizes[0]} to {sizes[-1]} fields; the shorter ones are taken for shorter "
+                      "series.", InputWarning, stacklevel=5)
     cells = np.full((len(rows) - header, width), "", dtype=object)
     for n, row in enumerate(rows[header:]):
         cells[n, :len(row)] = row
@@ -218,7 +224,7 @@ def _filled(path: Path, rows: list[list[str]], lines: np.ndarray) -> Table:
     table = Table(path, cells[:, :width], names[:width], lines[header:])
     return _without_count(_with_points(table))
 
-
+# %% ../nbs/readers.ipynb #0d7c2a55
 def _is_header(rows: list[list[str]]) -> int:
     "1 if the first row is a header: words over numbers."
     if len(rows) < 2:

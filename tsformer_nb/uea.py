@@ -94,13 +94,13 @@ def _parse_ts(path: Path) -> Recordings:
         raise InputError(f"{path} has no line @data: it is no .ts file, or only its beginning.")
     return _stacked(path, series, labels if about.get("classlabel") else None, lines)
 
-# %% ../nbs/uea.ipynb #458eece6
+# %% ../nbs/uea.ipynb #93571731
 def _about(path: Path, n_line: int, line: str) -> tuple[str, list[str] | bool]:
     "What one line of the header says."
     if line[0] != "@":
         raise InputError(f"{path}, line {n_line}: {line[:20]!r} stands before @data; a .ts file begins with lines that "
                          "begin with @.")
-    key, *words = line[1:].split()
+    key, *words = line[1:].split() or [""]
     key, yes = key.lower(), bool(words) and words[0].lower() == "true"
     if key == "timestamps" and yes:
         raise InputError(f"{path}, line {n_line}: time stamps cannot be read; write the values alone, one a step "
