@@ -141,7 +141,7 @@ def _scores(metrics: dict) -> str:
             f"balanced {metrics['test_accuracy_balanced']:.4f}, largest class {metrics['largest_class']:.4f}; "
             f"test loss {metrics['test_loss']:.4f}")
 
-
+# %% ../nbs/cli.ipynb #6a1d3c44
 def _data_of(args: argparse.Namespace, metrics: dict) -> Dataset:
     "The data set of a run, or another one that was named."
     if args.data:

@@ -15,7 +15,7 @@ from .data import Dataset
 from .leaks import distinct_values
 from .recordings import lengths_of
 
-# %% ../nbs/giveaways.ipynb #d02fb7bd
+# %% ../nbs/giveaways.ipynb #5d3525c3
 def numbers_of_series(
     x: np.ndarray,  # (n_series, n_timesteps, n_channels), NaN behind the end of shorter series
     missing: np.ndarray | None = None,  # (n_series,) how many values were missing, and filled in
@@ -34,7 +34,7 @@ def numbers_of_series(
                   f"its mean{name}": np.nanmean(values, axis=1), f"its spread{name}": np.nanstd(values, axis=1),
                   f"its least value{name}": np.nanmin(values, axis=1), f"its first value{name}": values[:, 0],
                   f"its greatest value{name}": np.nanmax(values, axis=1), f"its last value{name}": last}
-    return {name: np.nan_to_num(np.asarray(number, dtype=np.float64)) for name, number in found.items()}
+    return {name: np.nan_to_num(np.asarray(number, dtype=np.float64), posinf=0.) for name, number in found.items()}
 
 # %% ../nbs/giveaways.ipynb #70cc6985
 @dataclass(frozen=True)

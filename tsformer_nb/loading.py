@@ -133,7 +133,7 @@ def _first_of(sets: dict[str, list[Path]], inside: list[str]) -> str:
     "What to name instead."
     return sets[inside[0]][0].name if sets else inside[0]
 
-# %% ../nbs/loading.ipynb #329c25d2
+# %% ../nbs/loading.ipynb #4beedbed
 @dataclass(frozen=True, eq=False)
 class Parts:
     "A data set as its files hold it."
@@ -150,6 +150,9 @@ def load_parts(
 ) -> Parts:
     "Find and read a data set; raises `InputError` if it cannot be found, read, or does not fit together."
     train_path, test_path = find_files(where, test)
+    named = str(where) in ("sample", *NAMES) and not Path(where).exists()
+    if named and layout == Layout():
+        layout = Layout(label="first")  # so it is in the archive: nothing needs to be found out
     train = fill_gaps(read_file(train_path, layout))
     _check_alone(train)
     other = fill_gaps(read_file(test_path, layout)) if test_path else None
@@ -157,7 +160,6 @@ def load_parts(
         tell_unusual(part)
     if other:
         _check_together(train, other)
-    named = str(where) in ("sample", *NAMES) and not Path(where).exists()
     return Parts(set_name(train_path), str(where) if named else str(Path(where).resolve()), train, other)
 
 # %% ../nbs/loading.ipynb #52f81bd2
