@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['default_run', 'several_channels', 'blanked', 'gap_cost', 'archive_giveaways', 'sister_copies']
 
-# %% ../../nbs/own.ipynb #45c525ea
+# %% ../../nbs/own.ipynb #5eef2b94
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ..archive import NAMES, PARTS
+from ..archive import UCR
 from .records import RESULTS, fill_in, stamp, timed, write_rows
 from ..data import Dataset, load_dataset
 from ..evaluation import evaluate
@@ -87,10 +87,10 @@ def gap_cost(
     wanted = [{"data": name, "share": share, "seed": seed} for name in names for share in shares for seed in seeds]
     return fill_in(path, wanted, measure)
 
-# %% ../../nbs/own.ipynb #57e07c11
+# %% ../../nbs/own.ipynb #37ec8044
 def archive_giveaways(
     path: str | Path = RESULTS / "giveaways.csv",
-    names: tuple[str, ...] = tuple(name for name in NAMES if PARTS[name][0].endswith(".tsv")),
+    names: tuple[str, ...] = UCR,
 ) -> list[dict]:
     "A row for each finding that is no rule, and for the best rule of each kind; two minutes for 51 sets."
     rows = []
@@ -110,7 +110,7 @@ def archive_giveaways(
     write_rows(path, rows + sister_copies(names))
     return rows
 
-
+# %% ../../nbs/own.ipynb #6278d6e0
 def _shapes(x: np.ndarray) -> list[bytes]:
     "Each series as bytes, of mean 0 and standard deviation 1, to three decimals: another scale changes nothing."
     x = (x - np.nanmean(x, axis=1, keepdims=True)) / (np.nanstd(x, axis=1, keepdims=True) + 1e-9)
