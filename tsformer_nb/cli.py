@@ -26,6 +26,7 @@ import numpy as np
 
 from .data import Dataset, describe, load_dataset
 from .files import InputError, InputWarning, write_whole
+from .giveaways import check_data, report
 from .loading import find_files, read_file
 from .options import layout_of, parser
 from .recipes import RECIPES
@@ -55,8 +56,6 @@ def start_keras() -> None:
 # %% ../nbs/cli.ipynb #4fa2d981
 def data_command(args: argparse.Namespace) -> None:
     "Describe a data set, and say what it gives away."
-    from tsformer_nb.giveaways import check_data, report  # here, not above: only this command needs scikit-learn
-
     print(report(check_data(_described(args))))
 
 
@@ -74,6 +73,8 @@ def _described(args: argparse.Namespace) -> Dataset:
 def train_command(args: argparse.Namespace) -> None:
     "Train a model and save the run."
     data = _described(args)  # before Keras, which takes seconds
+    if findings := check_data(data, rules=False):
+        print(report(findings), flush=True)
     start_keras()
     from tsformer_nb import runs
 

@@ -108,11 +108,11 @@ class Stages(keras.Model):
 
     def encode(self, x, training=None, mask=None):  # (batch, n_timesteps, n_channels), mask (batch, n_timesteps)
         seen = self.seen(x, mask)
-        masked = {} if seen is None else {"mask": seen}  # a block need not know of masks where all series are whole
+        masked, pooled = ({}, {}) if seen is None else ({"mask": seen}, {"seen": seen})  # whole series need no masks
         x = self.tokenize(x, training, mask)  # (batch, 1 + n_tokens, d_model)
         for block in self.blocks:
             x = block(x, training=training, **masked)
-        return self.pool(self.norm(x), seen)  # (batch, 2 * d_model)
+        return self.pool(self.norm(x), **pooled)  # (batch, 2 * d_model)
 
     def call(self, x, training=None, mask=None):  # mask: False behind the end of a series, where NaN does not say so
         features = self.encode(x, training, mask)

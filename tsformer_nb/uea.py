@@ -177,7 +177,7 @@ def _arff_rows(path: Path, rows: list[str], lines: list[int], n_attributes: int,
         series.append([_numbers(text, place, n) for n, text in enumerate(texts, 1)])
     return _stacked(path, series, labels if nominal else None, lines)
 
-# %% ../nbs/uea.ipynb #a9095baf
+# %% ../nbs/uea.ipynb #1df265f5
 def read_npz(
     path: str | Path,  # an `.npz` with x (n_series, n_timesteps) or (n_series, n_timesteps, n_channels), and perhaps y
 ) -> Recordings:
@@ -190,8 +190,8 @@ def _parse_npz(path: Path) -> Recordings:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name.lower(): file[name] for name in file.files}
     except (ValueError, zipfile.BadZipFile, KeyError, TypeError, EOFError, NotImplementedError) as error:
-        pickled = "pickle" in str(error).lower() and zipfile.is_zipfile(path)
-        why = "holds Python objects, which are not read; save plain arrays" if pickled else "is no .npz file of NumPy"
+        objects = "object arrays" in str(error).lower()
+        why = "holds Python objects, which are not read; save plain arrays" if objects else "is no .npz file of NumPy"
         raise InputError(f"{path} {why}.") from None
     if "x" not in arrays:
         raise InputError(f"{path} holds the arrays {', '.join(arrays) or 'none'}: x is needed (series, steps, "
