@@ -50,7 +50,7 @@ def test_the_defaults_are_those_that_the_search_calls_default():
 
 
 STUDIES = {  # what each holds: columns that tell its rows apart, and how many of each
-    "ablation": (("variant",), {(name,): 2 for name in (LINEAR, *VARIANTS)}),  # of five splits, so far
+    "ablation": (("variant",), {(name,): 5 for name in (LINEAR, *VARIANTS)}),
     "ladder": (("model", "trained"), {("tsformer", "0"): 3, **{(name, rung): 3 for rung in ("0.03", "0.1")
                                                               for name in (*OURS, *PEERS)}}),
     "resamples": (("model", "trained"), {(name, "0.01"): 5 for name in (
