@@ -109,7 +109,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     if list(data.classes) != list(metrics["classes"]):
         raise InputError(f"{data.name} has the classes {list(data.classes)}, "
                          f"the run in {args.run} knows {metrics['classes']}.")
-    _check_shape(metrics, data.x_test, data.name)
+    _check_shape(model, metrics, data.x_test, data.name)
     print(_scores(evaluate(model, data)))
 
 # %% ../nbs/cli.ipynb #4c0e7b33
@@ -122,7 +122,7 @@ def predict_command(args: argparse.Namespace) -> None:
 
     model, metrics = load_run(args.run)
     x = _unlabelled(found, metrics, args)
-    _check_shape(metrics, x, args.file)
+    _check_shape(model, metrics, x, args.file)
     text = _as_csv(metrics["classes"], predict(model, x))
     if args.out:
         write_whole(Path(args.out), text.encode())
@@ -163,13 +163,13 @@ def _unlabelled(found: Recordings, metrics: dict, args: argparse.Namespace) -> n
     return found.x
 
 
-def _check_shape(metrics: dict, x: np.ndarray, where: str) -> None:
-    "Refuse series that the model of a run cannot take."
+def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
+    "Refuse series that the model of a run cannot take, or has never met the like of."
     if x.shape[2] != metrics.get("n_channels", 1):
         raise InputError(f"{where} has {x.shape[2]} channels, but the model was trained on "
                          f"{metrics.get('n_channels', 1)}.")
-    shortest = x.shape[1] if metrics["model"] != "tsformer" else 0  # only a TSFormer takes shorter ones
-    if x.shape[1] > metrics["n_timesteps"] or 0 < shortest < metrics["n_timesteps"]:
+    unequal = metrics["model"] == "tsformer" and model.config.unequal  # trained on series of unequal length
+    if x.shape[1] > metrics["n_timesteps"] or x.shape[1] < metrics["n_timesteps"] and not unequal:
         raise InputError(f"{where} has series of {x.shape[1]} steps, but the model was trained on "
                          f"{metrics['n_timesteps']}: cut or resample them to that length.")
 

@@ -15,6 +15,7 @@ from .convert import as_batch, as_series
 from .data import Dataset, dither, dither_level, split
 from .files import InputError, InputWarning
 from .model import TSFormer
+from .recordings import lengths_of
 
 # %% ../nbs/evaluation.ipynb #ea831d47
 def predict(
@@ -27,6 +28,9 @@ def predict(
     x = as_batch(x, shape[1], shape[2]) if fixed else as_series(x)
     if fixed and x.shape[1] != shape[1] and not isinstance(model, TSFormer):
         raise InputError(f"The series have {x.shape[1]} steps, but this model takes {shape[1]}: cut or resample them.")
+    if fixed and isinstance(model, TSFormer) and not model.config.unequal and (lengths_of(x) < shape[1]).any():
+        warnings.warn(f"Some series are shorter than {shape[1]} steps, but the model was trained on whole ones only.",
+                      InputWarning, stacklevel=2)
     ends = np.isnan(x[:, :, 0])  # (n_series, n_steps): behind the end of a series
     if ends.any() and not isinstance(model, TSFormer):
         raise InputError("Some series are shorter than others, which this model cannot take: cut all to one "
