@@ -116,7 +116,7 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
     (tmp_path / "short.tsv").write_text("1\t2\t3\n")
     result = command("predict", "tsformer", "short.tsv", "--out", "q.csv", cwd=tmp_path)
     assert result.returncode == 2
-    assert "short.tsv has series of 3 steps, but the model was trained on 60" in result.stderr
+    assert "short.tsv has series of 2 steps, but the model was trained on 60" in result.stderr
     assert not (tmp_path / "q.csv").exists()
     rows = list(csv.DictReader(open(tmp_path / "p.csv")))
     assert len(rows) == 36 and set(rows[0]) == {"predicted", "p(-3)", "p(8)", "p(20)"}

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from conftest import command, run
+from conftest import command, need, run
 from tsformer_nb.archive import NAMES
 from tsformer_nb.convert import narrowed
 from tsformer_nb.data import Dataset, dither, dither_level, load_dataset, split
@@ -43,7 +43,7 @@ def accuracy(data, **changes):
         warnings.simplefilter("ignore", InputWarning)
         keras.utils.set_random_seed(0)
         model = TSFormer(config_for(data, d_model=32, num_blocks=1, **changes))
-        fit(model, data, TrainingConfig(epochs=8, validation=0))
+        fit(model, data, TrainingConfig(epochs=5, learning_rate=3e-3, validation=0))
         return evaluate(model, data)["test_accuracy"]
 
 
@@ -324,14 +324,10 @@ ALL = os.environ.get("TSFORMER_KILLS")  # `make torture`
 
 @pytest.mark.parametrize("name", NAMES if ALL else [*UNEQUAL, "BasicMotions", "JapaneseVowels"])
 def test_every_set_on_offer_loads_and_trains(name):
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InputWarning)
-            data = load_dataset(name)
-    except InputError as error:
-        pytest.skip(f"{name} could not be fetched: {error}"[:150])
+    need(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
+        data = load_dataset(name)
         model = make_model("tsformer", data)
         history = fit(model, data, TrainingConfig(epochs=1, min_steps=1))
     assert np.isfinite(history["loss"][0]) and np.isfinite(predict(model, data.x_test[:8])).all()
