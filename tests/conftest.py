@@ -100,8 +100,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem != "test_notebooks":
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    long = ("09_training", "test_site", "test_own_data", "12_distance", "14_own_data", "test_faults", "test_saving", "05_diagnosis",
-            "test_command_line", "search", "checkpoints", "04_published", "06_checkup", "10_results")
+    long = ("09_training", "test_site", "test_own_data", "12_distance", "14_own_data", "test_faults", "test_saving",
+            "05_diagnosis", "test_command_line", "search", "checkpoints", "04_published", "06_checkup", "10_results")
     rank = lambda item: next((n for n, name in enumerate(long) if name in item.nodeid), len(long))
     items.sort(key=rank)  # stable: the order within a file stays
 
