@@ -72,7 +72,7 @@ def as_series(
         raise InputError(f"{what}[{row}, {step}, {channel}] is infinite: leave the series out, or put NaN there.")
     return fill_gaps(Recordings(Path(what), x, unit="item")).x if np.isnan(x).any() else x
 
-# %% ../nbs/convert.ipynb #adcdd60a
+# %% ../nbs/convert.ipynb #d80d8ef5
 def as_batch(
     x,  # what `as_series` takes, or one series alone: (n_timesteps,) or (n_timesteps, n_channels)
     n_timesteps: int,  # longest series that the model takes
@@ -80,9 +80,10 @@ def as_batch(
     what: str = "x",  # how a message names it
 ) -> np.ndarray:  # (n_series, n_steps, n_channels), n_steps at most n_timesteps
     "Series for a model; raises `InputError` where their shape does not fit it."
-    shape = np.shape(x) if not isinstance(x, (list, tuple)) or len({np.shape(one) for one in x}) <= 1 else ()
-    alone = len(shape) == 1 and n_channels == 1 or len(shape) == 2 and shape == (n_timesteps, n_channels)
-    if alone and shape != (n_timesteps,) * 2:  # of as many series as steps each is one
+    mixed = isinstance(x, (list, tuple)) and len({np.shape(one) for one in x}) > 1  # series of several lengths
+    shape: tuple[int, ...] = () if mixed else np.shape(x)
+    several = n_channels == 1 and shape[1:] == (n_timesteps,)  # (n_series, n_timesteps) of one channel
+    if not several and (len(shape) == 1 and n_channels == 1 or len(shape) == 2 and shape[1] == n_channels):
         x = np.asarray(x)[None]
     x = as_series(x, what)
     if x.shape[2] != n_channels:
