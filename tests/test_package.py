@@ -113,7 +113,7 @@ FLOORS = [["files"], ["recipes", "recordings", "archive"], ["readers", "scaling"
           ["leaks", "baseline", "attention", "published"], ["encoder", "diagnosis", "giveaways"],
           ["model", "checkup"], ["training", "evaluation"], ["checkpoints"], ["runs"],
           ["cli"]]  # each imports only from those before it
-WING = [["records", "drawing"], ["search"], ["peers", "significance", "motifs"], ["bench", "results"],
+WING = [["records", "drawing"], ["search"], ["peers", "significance", "motifs", "own"], ["bench", "results"],
         ["ablation", "elsewhere"], ["distance"], ["languages"], ["quantities"], ["running", "staging", "away"],
         ["finishing", "signatures"], ["site"]]
 

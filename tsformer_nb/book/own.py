@@ -87,7 +87,7 @@ def gap_cost(
     wanted = [{"data": name, "share": share, "seed": seed} for name in names for share in shares for seed in seeds]
     return fill_in(path, wanted, measure)
 
-# %% ../../nbs/own.ipynb #37ec8044
+# %% ../../nbs/own.ipynb #1a6952b6
 def archive_giveaways(
     path: str | Path = RESULTS / "giveaways.csv",
     names: tuple[str, ...] = UCR,
@@ -107,7 +107,8 @@ def archive_giveaways(
                  for rule, (score, chance) in scores if score > largest + MARGIN][:4]
         if not rows or rows[-1]["data"] != name:
             rows.append({**about, "check": "nothing", "score": "", "note": ""})
-    write_rows(path, rows + sister_copies(names))
+    rows = [{**row, **stamp("scikit-learn")} for row in (*rows, *sister_copies(names))]
+    write_rows(path, rows)
     return rows
 
 # %% ../../nbs/own.ipynb #6278d6e0
