@@ -111,8 +111,9 @@ def plot_confusion(
             color = "white" if share[row, column] > .5 else "black"
             axis.text(column, row, str(count), ha="center", va="center", color=color)
     names = [str(name) for name in classes]
-    slanted = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}  # words would run into each other
-    axis.set_xticks(range(len(classes)), names, **slanted), axis.set_yticks(range(len(classes)), names)
+    axis.set_xticks(range(len(classes)), names), axis.set_yticks(range(len(classes)), names)
+    if max(map(len, names)) > 3:  # words would run into each other
+        axis.tick_params("x", rotation=45)
     axis.set_xlabel("predicted class"), axis.set_ylabel("true class")
     figure.tight_layout()
     return figure
