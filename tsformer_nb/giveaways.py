@@ -89,7 +89,7 @@ def _of_rules(data: Dataset) -> Iterator[Finding]:
 # %% ../nbs/giveaways.ipynb #307eb163
 def _fingerprints(x: np.ndarray) -> list[bytes]:
     "Each series as bytes: equal series have equal bytes."
-    return [(series + np.float32(0)).tobytes() for series in np.nan_to_num(x.astype(np.float32), nan=3e38)]
+    return [(series + x.dtype.type(0)).tobytes() for series in np.nan_to_num(x, nan=3e38)]
 
 
 def _of_copies(data: Dataset) -> Iterator[Finding]:
@@ -133,7 +133,9 @@ def _of_steps(data: Dataset) -> Iterator[Finding]:
     for step, channel in few:
         values, places = np.unique(x[:, step, channel], return_inverse=True)
         pairs = len(set(zip(places.tolist(), y.tolist())))
-        if data.n_classes <= len(values) == pairs <= 2 * data.n_classes:
+        bits = -(len(y) - len(values)) * np.log2(np.bincount(y).max() / len(y))  # of surprise, were it chance
+        by_chance = bits < 10 + np.log2(x.shape[1] * x.shape[2])                # over as many steps
+        if data.n_classes <= len(values) == pairs <= 2 * data.n_classes and not by_chance:
             place = f"step {step + 1}" + (f" of channel {channel + 1}" if x.shape[2] > 1 else "")
             yield Finding("label among the values", f"{place} alone tells the class of every training series: is the "
                                                     "label left among the values?")
