@@ -85,7 +85,7 @@ def labels_from(
         return np.array([whole[text] for text in texts], dtype=np.int64)
     return np.array([bare[text] for text in texts], dtype=np.str_)
 
-# %% ../nbs/uea.ipynb #17d2a9c4
+# %% ../nbs/uea.ipynb #8e1e294f
 LONGEST_LABEL = 200  # letters; NumPy gives every label the room of the longest
 
 
@@ -93,16 +93,16 @@ def checked_labels(
     path: Path,  # of the file, for messages
     lines: Sequence[int],  # where each series stands
     texts: Sequence[str],  # its label, as the file writes it
+    unit: str = "line",  # what `lines` counts
 ) -> np.ndarray:  # as `labels_from` gives them
     "Labels, none of which is missing; raises `InputError` that names the line."
     for n_line, text in zip(lines, texts, strict=True):
         if len(text) > LONGEST_LABEL:
-            raise InputError(f"{path}, line {n_line}: the label {text[:20]!r}… has {len(text)} letters; "
+            raise InputError(f"{path}, {unit} {n_line}: the label {text[:20]!r}… has {len(text)} letters; "
                              f"shorten it to {LONGEST_LABEL}.")
     labels = labels_from(texts)
     if labels.dtype.kind == "U" and (lost := np.flatnonzero(labels == "")).size:
-        raise InputError(f"{path}, line {lines[lost[0]]}: the series has no label; "
-                         "write it, or remove the series.")
+        raise InputError(f"{path}, {unit} {lines[lost[0]]}: the series has no label; write it, or remove the series.")
     return labels
 
 # %% ../nbs/uea.ipynb #e3785dca
@@ -138,7 +138,7 @@ def channels_from(
         raise InputError(f"{path}, line {n_line}{_fault_in(parts)}")
     return values
 
-# %% ../nbs/uea.ipynb #ed29e9f8
+# %% ../nbs/uea.ipynb #845ec6de
 def _fault_of(field: str) -> str | None:
     "What is wrong with one value."
     bare = field.strip()
@@ -158,7 +158,7 @@ def _fault_in(parts: Sequence[str]) -> str:
         channel = f", channel {n_channel}" if len(parts) > 1 else ""
         for n_step, field in enumerate(part.split(","), 1):
             if fault := _fault_of(field):
-                return f"{channel}, step {n_step}: {field[:20]!r} {fault}."
+                return f"{channel}, step {n_step}: {field.strip()[:20]!r} {fault}."
         if counts[n_channel - 1] != counts[0]:
             return (f"{channel}: {counts[n_channel - 1]} value(s), but channel 1 has {counts[0]}; all channels of a "
                     "series need the same time steps: fill up with ? (a last part with a label needs @classLabel true).")
