@@ -198,7 +198,8 @@ TABLE = ("@attribute r relational\n@attribute a real\n@attribute b real\n@end r\
 
 @pytest.mark.parametrize("text, old, new, words", [
     (FLAT, "1,2,3", "1,2,3,4", "line 6: 4 field.* declares 3"), (FLAT, "2,5,6", "2,5", "line 7: 2 field.* declares 3"),
-    (FLAT, "2,5,6", "{0 1, 2 5}", "line 7: rows in braces"), (FLAT, "2,5,6", "?,5,6", "line 7: the series has no label"),
+    (FLAT, "2,5,6", "{0 1, 2 5}", "line 7: rows in braces"),
+    (FLAT, "2,5,6", "?,5,6", "line 7: the series has no label"),
     (FLAT, "2,5,6", "2,5,six", "line 7, step 2: 'six'"), (FLAT, "2,5,6", "2,inf,6", "line 7, step 1: 'inf'"),
     (FLAT, "a real", "a date", "line 3: the attribute a has the type 'date'; time stamps"),
     (FLAT, "a real", "a", "line 3: expected @attribute, a name and a type"),
@@ -223,7 +224,8 @@ def test_what_is_wrong_with_an_arff_file_is_named_with_its_place(tmp_path, text,
     ({"a": [[1.]]}, "holds arrays a; x .* and y"), ({"x": [1., 2]}, r"shape \(2,\); expected"),
     ({"x": np.zeros((2, 3, 4, 5))}, "shape .2, 3, 4, 5."), ({"x": np.zeros((0, 5))}, "none of them 0"),
     ({"x": [["1", "2"]]}, "type <U1; real numbers"), ({"x": [[1j, 2]]}, "complex128; .* absolute"),
-    ({"x": np.array([[1, None]])}, "Python objects"), ({"x": [[1, 2]], "y": np.array(["a"], object)}, "array y holds Py"),
+    ({"x": np.array([[1, None]])}, "Python objects"),
+    ({"x": [[1, 2]], "y": np.array(["a"], object)}, "array y holds Py"),
     ({"x": [[1, 2], [3, -np.inf]]}, r"series 2: x\[1, 1\] is -inf"), ({"x": [[1, 1e300]]}, "1 in all"),
     ({"x": np.zeros((2, 3, 2)), "y": [1, 2, 3]}, "y has 3 labels, but x has 2 series"),
     ({"x": [[1, 2]], "y": ["?"]}, "series 1: the series has no label"), ({"x": [[1, 2]], "y": [[1, 0]]}, "argmax"),
@@ -242,7 +244,8 @@ def test_arrays_of_any_number_type_and_order(tmp_path):
         found = read_npz(tmp_path / "f.npz")
         assert found.x.dtype == np.float64 and np.array_equal(found.x, x) and found.labels.tolist() == ["a", "b"]
     for y, labels in (([1., 2.], [1, 2]), ([True, False], [1, 0]), ([[1], [2]], [1, 2]), (["1", "2"], [1, 2]),
-                      ([.5, 1.], ["0.5", "1.0"]), (["é", "走"], ["é", "走"]), (np.uint64([2**63, 1]), [str(2**63), "1"])):
+                      ([.5, 1.], ["0.5", "1.0"]), (["é", "走"], ["é", "走"]),
+                      (np.uint64([2**63, 1]), [str(2**63), "1"])):
         np.savez(tmp_path / "f.npz", x=x, y=y)
         assert read_npz(tmp_path / "f.npz").labels.tolist() == labels
 

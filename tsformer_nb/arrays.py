@@ -61,7 +61,7 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
                              "keys are matched without case: np.savez(path, x=..., y=...).")
         return _array(path, archive, x), None if y is None else _array(path, archive, y)
 
-# %% ../nbs/arrays.ipynb #734a48f5
+# %% ../nbs/arrays.ipynb #9308cdce
 def _series(path: Path, x: np.ndarray) -> np.ndarray:
     "The array x as (n_series, n_timesteps, n_channels) float64."
     if x.dtype.kind not in "buif":
@@ -75,8 +75,8 @@ def _series(path: Path, x: np.ndarray) -> np.ndarray:
         values = x.astype(np.float64)[:, :, None] if x.ndim == 2 else x.astype(np.float64)
     if len(beyond := np.argwhere(np.abs(values) > LARGEST_VALUE)):
         place = tuple(int(index) for index in beyond[0][:x.ndim])
-        raise InputError(f"{path}, series {place[0] + 1}: x{list(place)} is {x[place]}; replace infinite and very large "
-                         f"values ({len(beyond)} in all), by NaN where nothing was measured.")
+        raise InputError(f"{path}, series {place[0] + 1}: x{list(place)} is {x[place]}; replace infinite and very "
+                         f"large values ({len(beyond)} in all), by NaN where nothing was measured.")
     if values.shape[2] > values.shape[1]:
         warnings.warn(f"{path}: x has the shape {x.shape}, read as (series, time steps, channels): more channels than "
                       "steps. If it comes from aeon, whose order is (series, channels, time steps), save "
@@ -103,7 +103,7 @@ def _texts(path: Path, y: np.ndarray, n_series: int) -> list[str]:
         raise InputError(f"{path}: y holds labels that are no Unicode text; save them as str.") from None
     return texts
 
-# %% ../nbs/arrays.ipynb #e7a29aa8
+# %% ../nbs/arrays.ipynb #c65cfc88
 def read_npz(
     path: str | Path,  # as `np.savez(path, x=x, y=y)` writes it; keys are matched without case
 ) -> Recordings:  # labels None: the file has no y
@@ -126,6 +126,6 @@ def read_npz(
         raise InputError(f"{path} is not a whole .npz file ({str(error)[:100]}): "
                          "write it by np.savez(path, x=..., y=...).") from None
     values = _series(path, x)
-    numbers = np.arange(1, len(values) + 1)
+    numbers = range(1, len(values) + 1)
     labels = None if y is None else checked_labels(path, numbers, _texts(path, y, len(values)), unit="series")
     return Recordings(path, values, labels, unit="series")

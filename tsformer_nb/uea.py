@@ -6,13 +6,13 @@
 __all__ = ['LONGEST_LABEL', 'LARGEST_PADDING', 'Header', 'text_lines', 'labels_from', 'checked_labels', 'warn_of_strangers',
            'channels_from', 'recordings_from', 'read_ts']
 
-# %% ../nbs/uea.ipynb #9d4c7aab
+# %% ../nbs/uea.ipynb #91fcd364
 import gzip
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 import numpy as np
 
@@ -20,8 +20,8 @@ from .files import InputError, InputWarning
 from .readers import LARGEST_LABEL, LARGEST_VALUE, LONGEST_LINE, PLAIN_NUMBER
 from .recordings import Recordings
 
-# %% ../nbs/uea.ipynb #c2d5d2bc
-def _numbered(path: Path, file: BinaryIO) -> Iterator[tuple[int, str]]:
+# %% ../nbs/uea.ipynb #259c2674
+def _numbered(path: Path, file: IO[bytes]) -> Iterator[tuple[int, str]]:
     "Lines with their numbers, decoded, without blanks around them."
     n_line = 0
     while raw := file.readline(LONGEST_LINE):
@@ -37,12 +37,14 @@ def _numbered(path: Path, file: BinaryIO) -> Iterator[tuple[int, str]]:
             if not line or line.startswith((b"#", b"%")):
                 continue
             try:
-                yield n_line, line.decode("utf-8").strip()
+                text = line.decode("utf-8").strip()
             except UnicodeDecodeError:
                 raise InputError(f"{path}, line {n_line}: holds bytes that are no UTF-8 text: "
                                  "save the file as UTF-8.") from None
+            if text:  # the blanks of Unicode are more than those of bytes
+                yield n_line, text
 
-# %% ../nbs/uea.ipynb #5f26b346
+# %% ../nbs/uea.ipynb #ebb80912
 def text_lines(
     path: Path,  # a text file; `.gz` is unpacked on the way
 ) -> Iterator[tuple[int, str]]:  # number of a line, from 1, and what it holds
@@ -51,7 +53,7 @@ def text_lines(
         if path.exists() and not path.is_file():  # a pipe can be read once only, and may never end
             raise InputError(f"Cannot read {path}: it is a folder, a pipe or a device. Give a text file.")
         with (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rb") as file:
-            yield from _numbered(path, file)
+            yield from _numbered(path, cast(IO[bytes], file))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} is not a whole gzip file ({error}): "
                          "compress it again, or give the text file itself.") from None
@@ -105,7 +107,7 @@ def checked_labels(
         raise InputError(f"{path}, {unit} {lines[lost[0]]}: the series has no label; write it, or remove the series.")
     return labels
 
-# %% ../nbs/uea.ipynb #e3785dca
+# %% ../nbs/uea.ipynb #76597722
 def warn_of_strangers(
     found: Recordings,  # as it was read
     n_line: int,  # of the header that declares classes
@@ -113,12 +115,13 @@ def warn_of_strangers(
 ) -> None:
     "Say which label the header does not declare: a slip of the pen makes a class of its own."
     known, spaced = {str(name) for name in labels_from(declared)}, f" {' '.join(declared)} "  # a class may have blanks
-    names, first = np.unique(found.labels, return_index=True)
+    labels = np.asarray(found.labels)
+    names, first = np.unique(labels, return_index=True)
     strange = sorted(row for name, row in zip(names, first) if str(name) not in known and f" {name} " not in spaced)
     if strange and declared:
         more = f", nor are {len(strange) - 1} others" if len(strange) > 1 else ""
-        warnings.warn(f"{found.place(strange[0])}: the label {str(found.labels[strange[0]])!r} is not among the classes "
-                      f"of line {n_line}{more}; it was taken as a class.", InputWarning, stacklevel=3)
+        warnings.warn(f"{found.place(strange[0])}: the label {str(labels[strange[0]])!r} is not among the classes of "
+                      f"line {n_line}{more}; it was taken as a class.", InputWarning, stacklevel=3)
 
 # %% ../nbs/uea.ipynb #dd284ab9
 def channels_from(
@@ -138,7 +141,7 @@ def channels_from(
         raise InputError(f"{path}, line {n_line}{_fault_in(parts)}")
     return values
 
-# %% ../nbs/uea.ipynb #845ec6de
+# %% ../nbs/uea.ipynb #d693c1e5
 def _fault_of(field: str) -> str | None:
     "What is wrong with one value."
     bare = field.strip()
@@ -161,7 +164,7 @@ def _fault_in(parts: Sequence[str]) -> str:
                 return f"{channel}, step {n_step}: {field.strip()[:20]!r} {fault}."
         if counts[n_channel - 1] != counts[0]:
             return (f"{channel}: {counts[n_channel - 1]} value(s), but channel 1 has {counts[0]}; all channels of a "
-                    "series need the same time steps: fill up with ? (a last part with a label needs @classLabel true).")
+                    "series need the same time steps: fill up with ? (for a label write @classLabel true).")
     return ": the values cannot be read as numbers between commas."
 
 # %% ../nbs/uea.ipynb #75157d2e
@@ -217,7 +220,7 @@ def _said(header: Header, word: str) -> str:
     "The first thing that a header says behind a word, in small letters; empty where it says nothing."
     return "".join(header.get(word, (0, []))[1][:1]).lower()
 
-# %% ../nbs/uea.ipynb #36a1d10f
+# %% ../nbs/uea.ipynb #9ab44340
 def _has_labels(path: Path, header: Header, n_line: int, parts: list[str]) -> bool:
     "Whether a label stands behind the last colon: the header says it, or else the first series."
     if _said(header, "targetlabel") == "true":
@@ -226,7 +229,7 @@ def _has_labels(path: Path, header: Header, n_line: int, parts: list[str]) -> bo
         return _said(header, "classlabel") != "false"
     labelled = len(parts) > 1 and "," in parts[0] and "," not in parts[-1]
     if labelled:
-        warnings.warn(f"{path}, line {n_line}: the header does not say whether the series have labels; {parts[-1][:20]!r} "
+        warnings.warn(f"{path}, line {n_line}: the header does not say whether series have labels; {parts[-1][:20]!r} "
                       "behind the last colon was taken as one (write @classLabel true and the classes, or "
                       "@classLabel false).", InputWarning, stacklevel=4)
     return labelled
@@ -237,7 +240,7 @@ def _classes(header: Header) -> list[str]:
     words = " ".join(header.get("classlabel", (0, []))[1]).replace(",", " ").split()
     return words[1:] if _said(header, "classlabel") in ("true", "false") else words
 
-# %% ../nbs/uea.ipynb #1e44fdbc
+# %% ../nbs/uea.ipynb #8eef99b6
 def _warn_of_header(header: Header, found: Recordings, steps: Sequence[int]) -> None:
     "One line for each statement of the header that the series contradict."
     n_channels, shortest, longest = found.x.shape[2], min(steps), max(steps)
@@ -252,8 +255,8 @@ def _warn_of_header(header: Header, found: Recordings, steps: Sequence[int]) -> 
     }
     for word, (wrong, fact) in facts.items():
         if wrong:
-            warnings.warn(f"{found.path}, line {header[word][0]}: @{word} says {_said(header, word)[:20]!r}, but {fact}; "
-                          "they were read as they stand.", InputWarning, stacklevel=3)
+            warnings.warn(f"{found.path}, line {header[word][0]}: @{word} says {_said(header, word)[:20]!r}, but "
+                          f"{fact}; they were read as they stand.", InputWarning, stacklevel=3)
     if found.labels is not None:
         warn_of_strangers(found, header.get("classlabel", (0, []))[0], _classes(header))
 
