@@ -59,10 +59,11 @@ def damaged(content, rng, tokens=TOKENS):
     return bytes(content)
 
 
-def fuzz(folder, samples, read, tokens=TOKENS):
+def fuzz(folder, samples, read, tokens=TOKENS, longest=None):
     """Damage sound files and read them for a while: nothing but `InputError`, which names the file, may come out.
 
-    `samples` are pairs of a name and what the file of that name holds; `read` reads a path and asserts what is sound.
+    `samples` are pairs of a name and what the file of that name holds; `read` reads a path and asserts what is sound;
+    no message has more than `longest` letters.
     """
     from tsformer_nb.files import InputError, InputWarning
 
@@ -78,7 +79,7 @@ def fuzz(folder, samples, read, tokens=TOKENS):
                 read(folder / name)
             read_right += 1
         except InputError as error:
-            assert str(folder) in str(error) and len(str(error)) < 500, error
+            assert str(folder) in str(error) and len(str(error)) <= (longest or len(str(error))), error
         except Exception as error:
             raise AssertionError(f"{type(error).__name__}: {error}, by {name} with {content[:2000]!r}") from error
         trials += 1
@@ -113,15 +114,25 @@ def imports_of(path):
 
 
 @functools.cache
-def why_no_forda():
-    "None if FordA is in the cache or could be fetched, else the reason."
+def why_not(name):
+    "None if a data set is in the cache or could be fetched, else the reason."
     from tsformer_nb.archive import fetch
     from tsformer_nb.files import InputError
 
     try:
-        fetch("FordA")
+        fetch(name)
     except InputError as error:
         return str(error)
+
+
+def why_no_forda():
+    return why_not("FordA")
+
+
+def need(name):
+    "Skip a test that needs a data set where it cannot be had."
+    if reason := why_not(name):
+        pytest.skip(f"{name} could not be fetched: {reason.splitlines()[0]}")
 
 
 def need_forda(cells=0):
@@ -137,8 +148,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem != "test_notebooks":
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    long = ("09_training", "test_site", "12_distance", "test_faults", "test_saving", "05_diagnosis",
-            "test_command_line", "search", "checkpoints", "04_published", "06_checkup", "10_results")
+    long = ("09_training", "test_site", "test_own_data", "12_distance", "14_own_data", "test_faults", "test_saving",
+            "05_diagnosis", "test_command_line", "search", "checkpoints", "04_published", "06_checkup", "10_results")
     rank = lambda item: next((n for n, name in enumerate(long) if name in item.nodeid), len(long))
     items.sort(key=rank)  # stable: the order within a file stays
 

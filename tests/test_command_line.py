@@ -116,7 +116,7 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
     (tmp_path / "short.tsv").write_text("1\t2\t3\n")
     result = command("predict", "tsformer", "short.tsv", "--out", "q.csv", cwd=tmp_path)
     assert result.returncode == 2
-    assert "short.tsv has series of 3 steps, but the model was trained on 60" in result.stderr
+    assert "short.tsv has series of 2 steps, but the model was trained on 60" in result.stderr
     assert not (tmp_path / "q.csv").exists()
     rows = list(csv.DictReader(open(tmp_path / "p.csv")))
     assert len(rows) == 36 and set(rows[0]) == {"predicted", "p(-3)", "p(8)", "p(20)"}
@@ -126,7 +126,7 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
 
 @pytest.mark.parametrize("arguments, words", [
     (("train", "--data", "FordaA"), "did you mean FordA"),
-    (("train", "--data", "."), "*_TRAIN.tsv"),
+    (("train", "--data", "."), "broken.tsv, line 1, column 2: 'x'"),
     (("train", "--epochs", "none"), "whole number"),
     (("train", "--modle", "x"), "Unrecognized arguments: --modle"),
     (("train", "--data", "sample", "--epochs", "1", "--out", "/dev/null/run"), "/dev/null/run"),
@@ -189,7 +189,8 @@ def test_a_damaged_cache_is_said_and_healed(tmp_path):
     content = bytearray(damaged.read_bytes())
     content[1000] ^= 1
     damaged.write_bytes(content)
-    result = tsformer_nb("data", "FordA", cwd=tmp_path, TSFORMER_DATA=str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()  # where no folder FordA lies in front
+    result = tsformer_nb("data", "FordA", cwd=tmp_path / "elsewhere", TSFORMER_DATA=str(tmp_path))
     if result.returncode == 2:  # the cache was filled before, and the sources are out of reach now
         pytest.skip(result.stderr.splitlines()[-1])
     assert "is damaged" in result.stderr and is_genuine(damaged, CHECKSUMS["FordA_TEST.tsv"])

@@ -16,7 +16,7 @@ from conftest import TOKENS, fuzz
 from tsformer_nb.arrays import read_npz
 from tsformer_nb.files import InputError, InputWarning
 from tsformer_nb.recordings import fill_gaps
-from tsformer_nb.uea import labels_from, read_ts
+from tsformer_nb.uea import read_ts
 from tsformer_nb.weka import read_arff
 
 NAN = np.nan
@@ -164,7 +164,7 @@ def test_comments_may_be_in_any_encoding_but_labels_not(tmp_path):
     path.write_bytes("# Müller\n".encode("latin-1") + GOOD.encode())
     assert read_ts(path).labels.tolist() == [1, 2]
     path.write_bytes(GOOD.replace(":2\n", ":é\n").encode("latin-1"))
-    assert "line 5: holds bytes that are no UTF-8" in told(read_ts, path)
+    assert "line 5: is not UTF-8" in told(read_ts, path)
 
 
 @pytest.mark.parametrize("reader, name", [(read_ts, "f.ts"), (read_ts, "f.ts.gz"), (read_arff, "f.arff"),
@@ -226,9 +226,9 @@ def test_what_is_wrong_with_an_arff_file_is_named_with_its_place(tmp_path, text,
     ({"x": [["1", "2"]]}, "type <U1; real numbers"), ({"x": [[1j, 2]]}, "complex128; .* absolute"),
     ({"x": np.array([[1, None]])}, "Python objects"),
     ({"x": [[1, 2]], "y": np.array(["a"], object)}, "array y holds Py"),
-    ({"x": [[1, 2], [3, -np.inf]]}, r"series 2: x\[1, 1\] is -inf"), ({"x": [[1, 1e300]]}, "1 in all"),
+    ({"x": [[1, 2], [3, -np.inf]]}, r"f.npz: x\[1, 1\] is -inf"), ({"x": [[1, 1e300]]}, "1 in all"),
     ({"x": np.zeros((2, 3, 2)), "y": [1, 2, 3]}, "y has 3 labels, but x has 2 series"),
-    ({"x": [[1, 2]], "y": ["?"]}, "series 1: the series has no label"), ({"x": [[1, 2]], "y": [[1, 0]]}, "argmax"),
+    ({"x": [[1, 2]], "y": ["?"]}, r"f.npz\[0\]: the series has no label"), ({"x": [[1, 2]], "y": [[1, 0]]}, "argmax"),
     ({"x": np.zeros((1, 2), "M8[s]")}, "datetime64"), ({"x": np.zeros((1, 2), [("a", float)])}, "real numbers"),
     ({"x": [[1, 2]], "y": 3}, r"y has the shape \(\)"), ({"x": [[1, 2]], "X": [[1, 2]]}, "arrays x and X"),
 ])
@@ -244,8 +244,7 @@ def test_arrays_of_any_number_type_and_order(tmp_path):
         found = read_npz(tmp_path / "f.npz")
         assert found.x.dtype == np.float64 and np.array_equal(found.x, x) and found.labels.tolist() == ["a", "b"]
     for y, labels in (([1., 2.], [1, 2]), ([True, False], [1, 0]), ([[1], [2]], [1, 2]), (["1", "2"], [1, 2]),
-                      ([.5, 1.], ["0.5", "1.0"]), (["é", "走"], ["é", "走"]),
-                      (np.uint64([2**63, 1]), [str(2**63), "1"])):
+                      ([.5, 1.], ["0.5", "1.0"]), (["é", "走"], ["é", "走"]),):
         np.savez(tmp_path / "f.npz", x=x, y=y)
         assert read_npz(tmp_path / "f.npz").labels.tolist() == labels
 
@@ -304,14 +303,6 @@ def test_random_arrays_come_back_as_they_were_saved(tmp_path_factory, made):
     assert found.labels.tolist() == labels
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.one_of(st.text(max_size=8), st.sampled_from(["1", "1.0", " 2", "'a'", '"', "?", "NaN", "1e400"]))))
-def test_labels_of_any_text(texts):
-    labels = labels_from(texts)
-    assert labels.shape == (len(texts),) and labels.dtype.kind in "iU"
-    assert [str(label) for label in labels_from([f"'{text}'" for text in ("1", "-2.0")])] == ["1", "-2"]
-
-
 def sound(found):
     "What every reader promises, and that gaps can be filled or are told."
     n_series, n_steps, n_channels = found.x.shape
@@ -334,7 +325,7 @@ def test_a_fuzzer_finds_only_our_error_in_texts(tmp_path, form, reader):
     texts = [text.encode() for text in SAMPLES[form]]
     fuzz(tmp_path, [*((f"f.{form}", text) for text in texts * 4),
                     *((f"f.{form}.gz", gzip.compress(text)) for text in texts)],
-         lambda path: sound(reader(path)), TOKENS + WORDS)
+         lambda path: sound(reader(path)), TOKENS + WORDS, longest=600)
 
 
 def test_a_fuzzer_finds_only_our_error_in_arrays(tmp_path):
@@ -357,4 +348,4 @@ def test_a_fuzzer_finds_only_our_error_in_arrays(tmp_path):
     np.savez_compressed(packed := io.BytesIO(), x=np.arange(12.).reshape(2, 3, 2))
     fuzz(tmp_path, [("f.npz", whole.getvalue()), ("f.npz", packed.getvalue()), ("y.npy", npy(np.array(["a", "b"]))),
                     ("x.npy", npy(np.arange(12.).reshape(2, 3, 2))), ("x.npy", npy(np.arange(12.).reshape(2, 6).T))],
-         read, [*TOKENS, b"'|O'", b"'<f8'", b"(2,", b"1" * 9, b"-1", b"True", b"None", b"\x93NUMPY", b"<U9"])
+         read, longest=600, tokens=[*TOKENS, b"'|O'", b"'<f8'", b"(2,", b"1" * 9, b"-1", b"True", b"None", b"\x93NUMPY", b"<U9"])

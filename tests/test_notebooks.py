@@ -8,7 +8,7 @@ from importlib import metadata
 
 import pytest
 
-from conftest import ROOT, TORTURE, need_forda, run, why_no_forda
+from conftest import ROOT, TORTURE, need, need_forda, run, why_no_forda
 from tsformer_nb.book.languages import notebooks, read_notebook
 from tsformer_nb.book.running import SAVED_ON, execute, output_faults, processor
 
@@ -47,7 +47,8 @@ CHAPTERS = [name for name in NOTEBOOKS if name[0].isdigit()]
 def test_the_book_has_its_chapters():
     assert [name.removesuffix(".ipynb") for name in CHAPTERS] == [
         "00_data", "01_leaks", "02_baseline", "03_attention", "04_published", "05_diagnosis", "06_checkup",
-        "07_encoder", "08_model", "09_training", "10_results", "11_ablation", "12_distance", "13_elsewhere"]
+        "07_encoder", "08_model", "09_training", "10_results", "11_ablation", "12_distance", "13_elsewhere",
+        "14_own_data"]
     assert {"00_data.ipynb", "01_leaks.ipynb", "02_baseline.ipynb", "04_published.ipynb", "05_diagnosis.ipynb",
             "06_checkup.ipynb", "09_training.ipynb"} <= set(WITH_DATA)
     assert {name for name in WITH_DATA if forda_cells(name)} == {
@@ -67,6 +68,8 @@ def go_offline(monkeypatch, tmp_path):
 def test_notebook(name, monkeypatch, tmp_path):
     if name in WITH_DATA:
         need_forda(forda_cells(name))
+    for other in re.findall(r"BasicMotions|JapaneseVowels", (ROOT / "nbs" / name).read_text()):
+        need(other)
     go_offline(monkeypatch, tmp_path)
     monkeypatch.setenv("TSFORMER_BOOK_DATA", "FordA")
     saved, path, folder = read_notebook(ROOT / "nbs" / name), tmp_path / name, tmp_path / "elsewhere"

@@ -1,6 +1,8 @@
 "Files of others: what is sound is read to the last digit, what is not is told in a sentence, and nothing else happens."
 import gzip
+import io
 import os
+import re
 import warnings
 
 import numpy as np
@@ -8,53 +10,73 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import fuzz
+from conftest import TOKENS, fuzz
 from tsformer_nb.data import load_dataset
 from tsformer_nb.files import FILES, InputError, InputWarning
-from tsformer_nb.readers import read_table, read_tsv
+from tsformer_nb.loading import read_file
+from tsformer_nb.readers import read_table
+from tsformer_nb.recordings import fill_gaps
 
 SOUND = "1\t0.5\t-0.25\n-1\t1e-3\t2\n"
+TS = "@problemName m\n@timeStamps false\n@classLabel true walk run\n@data\n1,2,?:4,5,6:walk\n7,8:9,10:run\n"
+ARFF = "@relation m\n@attribute a numeric\n@attribute b numeric\n@attribute target {1,2}\n@data\n1,?,2\n3,4,1\n"
+LONG = "id,time,ax,ay,label\na,0,.2,2,walk\na,1,.1,1,walk\nb,0,5,6,run\nb,1,7,8,run\nb,2,9,9,run\n"
 
 
-def told(path, reader=read_tsv):
+def npz(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+NPZ = npz(x=np.arange(24.).reshape(4, 6), y=np.array([0, 1, 0, 1]))
+
+
+def quietly(reader, *arguments):
+    "What a reader gives, its warnings aside."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)
+        return reader(*arguments)
+
+
+def told(path, reader=read_file):
     "What the reader says of a file: a sentence or two."
     with pytest.raises(InputError) as error:
-        reader(path)
+        quietly(reader, path)
     text = str(error.value)
     assert str(path) in text and len(text) < 400 and "Traceback" not in text
     return text
 
 
 @pytest.mark.parametrize("content, words", [
-    ("1\t.5\t.25\t0\n-1\t.5\t1\n", "line 2: 3 fields, but the lines above have 4"),
-    ("", "is empty"), ("\n\r\n  \n", "is empty"),
-    ("label\tx1\tx2\n" + SOUND, "line 1, column 1: 'label' is not a finite number; a header row must be removed"),
-    ("1,0.5,0.25\n", "line 1: .* It has commas"),
-    ("1\t0,5\t0,25\n", "line 1, column 2: '0,5' .* decimals with a point"),
+    ("", "is empty"), ("\n\r\n  \n", "is empty"), ("# only a remark\n", "remarks only"),
     (SOUND + "1\t.5\tabc\n", "line 3, column 3: 'abc'"),
-    (SOUND + "1\tNaN\t.5\n", "line 3, column 2: 'NaN'"), (SOUND + "1\t.5\t-inf\n", "line 3, column 3: '-inf'"),
-    (SOUND + "1\t.5\t\n", "line 3, column 3: ''"), ("1\t1e999\t0\n", "column 2: '1e999' is too large"),
+    ("1\t.5\t-inf\n" + SOUND, "line 1, column 3: '-inf' is not a finite number"),
+    (SOUND + "1\t.5\t-inf\n", "line 3, column 3: '-inf'"), ("1\t1e999\t0\n", "column 2: '1e999' is too large"),
     ("1\t1_000\t0\n", "column 2: '1_000'"), ("1\t１\t0\n", "column 2: '１'"), ("1\t0x10\t0\n", "column 2: '0x10'"),
-    ("1.5\t.5\t.25\n", "label '1.5' is not a whole number"), ("1e300\t.5\t.25\n", "column 1: '1e300' is too large"),
-    ("9007199254740994\t.5\t.25\n", "label '9007199254740994'"),
-    ("7\n8\n", "line 1: a label and at least 2 values"),
+    ("1.5\t.5\t.25\n", "does not show which column holds the labels"),
+    ("1e300\t.5\t.25\n", "label '1e300' is not a whole number"),
+    ("9007199254740994\t.5\t.25\n", "label .9007199254740994."), (SOUND + "\t.5\t2\n", "line 3: .* no label"),
+    ("7\n8\n", "line 1: a label and at least 2 values"), ('1,"2\n', "close all quotes"),
 ])
 def test_what_is_wrong_is_named_with_its_place(tmp_path, content, words):
-    import re
-
     for name, write in (("f.tsv", lambda path: path.write_text(content, encoding="utf-8", newline="")),
                         ("f.tsv.gz", lambda path: path.write_bytes(gzip.compress(content.encode())))):
         write(tmp_path / name)
         assert re.search(words, told(tmp_path / name)), told(tmp_path / name)
 
 
-def test_files_that_are_no_text(tmp_path):
-    path, packed = tmp_path / "f.tsv", tmp_path / "f.tsv.gz"
+@pytest.mark.parametrize("name", ["f.tsv", "f.csv", "f.ts", "f.arff", "f.npz", "f"])
+def test_files_that_are_no_text(tmp_path, name):
+    path, packed = tmp_path / name, tmp_path / f"{name}.gz"
     path.write_text(SOUND, encoding="utf-16")
-    assert "line 1: holds zero bytes, so it is UTF-16" in told(path)
+    text = told(path)
+    assert "line 1: holds zero bytes, so it is UTF-16" in text or "npz" in name
     path.write_bytes(b"1\t.5\t\xff\xfe\n")
-    assert "UTF-8" in told(path)
-    assert "Cannot read" in told(tmp_path) and "Cannot read" in told(tmp_path / "nowhere.tsv")
+    assert "UTF-8" in told(path) or "npz" in name
+    assert "Cannot read" in told(tmp_path) and "Cannot read" in told(tmp_path / f"nowhere{name[1:]}")
+    if "npz" in name:
+        return
     whole = gzip.compress(SOUND.encode() * 100)
     for broken in (SOUND.encode(), whole[:-20], whole[:40] + b"xxxx" + whole[44:], b""):
         packed.write_bytes(broken)
@@ -62,9 +84,10 @@ def test_files_that_are_no_text(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_is_refused_at_once(tmp_path):
-    os.mkfifo(tmp_path / "f.tsv")
-    assert "a pipe or a device" in told(tmp_path / "f.tsv")  # opening it would wait for a writer, perhaps for ever
+@pytest.mark.parametrize("name", ["f.tsv", "f.ts", "f.arff", "f.npz", "f.parquet"])
+def test_a_pipe_is_refused_at_once(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    assert "a pipe or a device" in told(tmp_path / name)  # opening it would wait for a writer, perhaps for ever
 
 
 def test_a_line_without_end_does_not_fill_the_memory(tmp_path):
@@ -76,26 +99,28 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path):
 
 
 @pytest.mark.parametrize("text", [SOUND, SOUND.replace("\n", "\r\n"), "\ufeff" + SOUND, SOUND + "\n\n",
-                                  SOUND.rstrip("\n"), SOUND.replace("0.5", " 0.5 ")])
-def test_what_editors_do_to_a_file_is_read(tmp_path, text):
+                                  SOUND.rstrip("\n"), SOUND.replace("0.5", " 0.5 "), SOUND.replace("\t", ","),
+                                  SOUND.replace("\t", ";"), SOUND.replace("\t", "  "), SOUND.replace("\n", "\t\n"),
+                                  SOUND.replace("\t", ";").replace(".", ","), "label\tt0\tt1\n" + SOUND,
+                                  "# made by a machine\n" + SOUND, SOUND.replace("1\t0.5", "1.0\t0.5"),
+                                  "\n" + SOUND.replace("\n", "\n\n")])
+def test_what_editors_and_programs_do_to_a_file_is_read(tmp_path, text):
     path = tmp_path / "f.tsv"
     path.write_text(text, encoding="utf-8", newline="")
-    series, labels = read_tsv(path)
-    assert labels.tolist() == [1, -1] and np.array_equal(series, np.float32([[.5, -.25], [1e-3, 2]]))
+    found = quietly(read_file, path)
+    assert found.labels.tolist() == [1, -1] and np.array_equal(found.x[:, :, 0], [[.5, -.25], [1e-3, 2]])
 
 
 def test_a_series_that_never_changes_is_said(tmp_path):
     path = tmp_path / "f.tsv"
     path.write_text(SOUND + "\n1\t7\t7\n1\t0\t0\n")
     with pytest.warns(InputWarning, match="line 4 and 1 more: the series never changes"):
-        series, _ = read_tsv(path)
-    assert series.shape == (4, 2)
+        load_dataset(path, held_out=0)
 
 
 @pytest.mark.parametrize("train, test, words", [
     ("1\t0\t1\n1\t1\t0\n", SOUND, "X_TRAIN.tsv holds one class only"),
-    (SOUND, SOUND + "3\t0\t1\n", "X_TEST.tsv, line 3, column 1: the label 3 does not occur in X_TRAIN.tsv"),
-    (SOUND, "1\t0\t1\t2\n", "X_TEST.tsv has series of 3 steps"),
+    (SOUND, SOUND + "3\t0\t1\n", "X_TEST.tsv, line 3: the label 3 does not occur in X_TRAIN.tsv"),
 ])
 def test_files_that_do_not_fit_together(tmp_path, train, test, words):
     (tmp_path / "X_TRAIN.tsv").write_text(train), (tmp_path / "X_TEST.tsv").write_text(test)
@@ -111,37 +136,70 @@ tables = st.integers(2, 12).flatmap(lambda width: st.lists(
 @settings(max_examples=150, deadline=None)
 @given(tables)
 def test_random_sets_come_back_as_they_were_written(tmp_path_factory, table):
+    "A label is a word here, so that no rule of numbers is asked."
     path = tmp_path_factory.getbasetemp() / "random.tsv"
-    path.write_text("".join("\t".join([str(label), *map(repr, values)]) + "\n" for label, values in table))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InputWarning)
-        series, labels = read_tsv(path)
-    assert labels.tolist() == [label for label, _ in table]
-    assert np.array_equal(series, np.float32([values for _, values in table]))
+    path.write_text("".join("\t".join([f"c{label}", *map(repr, values)]) + "\n" for label, values in table))
+    found = quietly(read_file, path)
+    assert found.labels.tolist() == [f"c{label}" for label, _ in table]
+    assert np.array_equal(found.x[:, :, 0], [values for _, values in table])
+
+
+shapes = st.tuples(st.integers(1, 6), st.integers(2, 8), st.integers(1, 4))
+
+
+@settings(max_examples=60, deadline=None)
+@given(shapes.flatmap(lambda shape: st.tuples(
+    st.lists(finite, min_size=int(np.prod(shape)), max_size=int(np.prod(shape))), st.just(shape),
+    st.lists(st.sampled_from(["walk", "run"]), min_size=shape[0], max_size=shape[0]),
+    st.lists(st.integers(2, shape[1]), min_size=shape[0], max_size=shape[0]))))
+def test_series_come_back_from_every_format(tmp_path_factory, made):
+    "Several channels and unequal lengths, written as .ts, .npz and a long table, and read again."
+    values, shape, labels, lengths = made
+    x = np.array(values).reshape(shape)
+    for n, length in enumerate(lengths):
+        x[n, length:] = np.nan
+    folder = tmp_path_factory.getbasetemp()
+    rows = [":".join(",".join(repr(float(one)) for one in channel[:length]) for channel in series.T)
+            for series, length in zip(x, lengths)]
+    (folder / "r.ts").write_text("@classLabel true walk run\n@data\n" + "".join(
+        f"{row}:{label}\n" for row, label in zip(rows, labels)))
+    (folder / "r.npz").write_bytes(npz(x=x, y=np.array(labels)))
+    names = [f"c{n}" for n in range(shape[2])]
+    (folder / "r.csv").write_text(",".join(["id", "time", *names, "label"]) + "\n" + "".join(
+        ",".join([f"s{n}", str(step), *(repr(float(one)) for one in x[n, step]), labels[n]]) + "\n"
+        for n in range(shape[0]) for step in range(lengths[n])))
+    for name in ("r.ts", "r.npz", "r.csv"):
+        found = quietly(read_file, folder / name)
+        assert found.labels.tolist() == labels, name
+        assert np.array_equal(found.x, x[:, :max(lengths)] if name != "r.npz" else x, equal_nan=True), name
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.binary(max_size=200),
-                 st.text(alphabet="0123456789.-+eE\t\n\r ,_naif\ufeff\u2028", max_size=80).map(str.encode)))
-def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
-    path = tmp_path_factory.getbasetemp() / "any.tsv"
+                 st.text(alphabet="0123456789.-+eE\t\n\r ,;:_naif?'\"@{}#\ufeff\u2028", max_size=80).map(str.encode)),
+       st.sampled_from(["any.tsv", "any.csv", "any.ts", "any.arff", "any.npz", "any"]))
+def test_any_bytes_are_read_or_refused(tmp_path_factory, content, name):
+    path = tmp_path_factory.getbasetemp() / name
     path.write_bytes(content)
-    for reader in (read_tsv, read_table):
+    for reader in (read_file, read_table):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", InputWarning)
-                reader(path)
+            quietly(reader, path)
         except InputError as error:
             assert str(path) in str(error)
 
 
 def test_a_fuzzer_finds_only_our_error(tmp_path):
-    "Sound files, cut, doubled and overwritten at random: nothing but InputError may come out."
-    plain = [SOUND.encode(), gzip.decompress((FILES / "FordA_sample_TEST.tsv.gz").read_bytes())[:6000]]
+    "Nothing but InputError may come out, of any format; what is read is whole and can be made a data set, or refused."
+    sample = gzip.decompress((FILES / "FordA_sample_TEST.tsv.gz").read_bytes())[:6000]
+    sound = [("f.tsv", SOUND.encode()), ("f.tsv", sample), ("f.csv", LONG.encode()),
+             ("f.csv", SOUND.replace("\t", ",").encode()), ("f.ts", TS.encode()), ("f.arff", ARFF.encode()),
+             ("f", SOUND.replace("\t", "  ").encode())]
 
     def read(path):
-        series, labels = read_tsv(path)
-        assert np.isfinite(series).all() and len(series) == len(labels) > 0
+        found = fill_gaps(read_file(path))
+        assert np.isfinite(found.x[:, 0]).all() and len(found.x) > 0
+        assert found.labels is None or len(found.labels) == len(found.x)
+        load_dataset(path)
 
-    fuzz(tmp_path, [*(("f.tsv", text) for text in plain * 4), *(("f.tsv.gz", gzip.compress(text)) for text in plain)],
-         read)
+    fuzz(tmp_path, [*sound * 4, *[("f.npz", NPZ)] * 4, *((f"{name}.gz", gzip.compress(text)) for name, text in sound)],
+         read, [*TOKENS, b"'", b":", b";", b"?", b"@", b"(0,1)", b"{", b"}", b"\\n", b"label"])

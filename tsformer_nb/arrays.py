@@ -5,16 +5,17 @@
 # %% auto #0
 __all__ = ['LARGEST_ARRAY', 'read_npz']
 
-# %% ../nbs/arrays.ipynb #46b5a0bc
+# %% ../nbs/arrays.ipynb #804a9f10
 import warnings
 import zipfile
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from .files import InputError, InputWarning
-from .readers import LARGEST_VALUE
+from .readers import LARGEST_VALUE, read_text
 from .recordings import Recordings
 from .uea import checked_labels
 
@@ -61,7 +62,7 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
                              "keys are matched without case: np.savez(path, x=..., y=...).")
         return _array(path, archive, x), None if y is None else _array(path, archive, y)
 
-# %% ../nbs/arrays.ipynb #9308cdce
+# %% ../nbs/arrays.ipynb #d6628ad1
 def _series(path: Path, x: np.ndarray) -> np.ndarray:
     "The array x as (n_series, n_timesteps, n_channels) float64."
     if x.dtype.kind not in "buif":
@@ -75,7 +76,7 @@ def _series(path: Path, x: np.ndarray) -> np.ndarray:
         values = x.astype(np.float64)[:, :, None] if x.ndim == 2 else x.astype(np.float64)
     if len(beyond := np.argwhere(np.abs(values) > LARGEST_VALUE)):
         place = tuple(int(index) for index in beyond[0][:x.ndim])
-        raise InputError(f"{path}, series {place[0] + 1}: x{list(place)} is {x[place]}; replace infinite and very "
+        raise InputError(f"{path}: x{list(place)} is {x[place]}; replace infinite and very "
                          f"large values ({len(beyond)} in all), by NaN where nothing was measured.")
     if values.shape[2] > values.shape[1]:
         warnings.warn(f"{path}: x has the shape {x.shape}, read as (series, time steps, channels): more channels than "
@@ -103,7 +104,7 @@ def _texts(path: Path, y: np.ndarray, n_series: int) -> list[str]:
         raise InputError(f"{path}: y holds labels that are no Unicode text; save them as str.") from None
     return texts
 
-# %% ../nbs/arrays.ipynb #c65cfc88
+# %% ../nbs/arrays.ipynb #6a91e7f9
 def read_npz(
     path: str | Path,  # as `np.savez(path, x=x, y=y)` writes it; keys are matched without case
 ) -> Recordings:  # labels None: the file has no y
@@ -111,21 +112,19 @@ def read_npz(
 
     NaN is a missing value, and ends shorter series. Raises `InputError`; nothing is unpickled.
     """
-    path = Path(path)
+    return read_text(path, _parse_npz)
+
+
+def _parse_npz(path: Path) -> Recordings:
+    "Arrays, then what they must be."
     try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"Cannot read {path}: it is a folder, a pipe or a device. Give a .npz file.")
         x, y = _arrays(path)
-    except InputError:
+    except (InputError, OSError):
         raise
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from None
     except MemoryError:
         raise InputError(f"{path} does not fit into memory; split it into parts.") from None
     except Exception as error:  # a zip archive with anything in it: zipfile and NumPy raise a dozen different errors
         raise InputError(f"{path} is not a whole .npz file ({str(error)[:100]}): "
                          "write it by np.savez(path, x=..., y=...).") from None
-    values = _series(path, x)
-    numbers = range(1, len(values) + 1)
-    labels = None if y is None else checked_labels(path, numbers, _texts(path, y, len(values)), unit="series")
-    return Recordings(path, values, labels, unit="series")
+    found = Recordings(path, _series(path, x), unit="item")
+    return found if y is None else replace(found, labels=checked_labels(found, _texts(path, y, len(found.x))))

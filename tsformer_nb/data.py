@@ -7,58 +7,71 @@ __all__ = ['Dataset', 'load_dataset', 'class_counts', 'describe', 'plot_series',
            'plot_spectrum', 'split', 'dither', 'dither_level']
 
 # %% ../nbs/00_data.ipynb #b232cd60
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .archive import NAMES, find_files
+from .convert import checked
 from .files import InputError
-from .readers import line_of, read_tsv
+from .loading import divided, load_parts
+from .recordings import Layout, lengths_of
+from .scaling import swing
 
 # %% ../nbs/00_data.ipynb #fca0c3ed
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    "A univariate data set, split into training and test part as its authors split it."
+    "Series with labels, in a training and a test part; checked and converted when it is made (`InputError`)."
     name: str
-    x_train: np.ndarray  # (n_train, n_timesteps, 1) float32
-    y_train: np.ndarray  # (n_train,) int64, 0..n_classes-1
-    x_test: np.ndarray  # (n_test, n_timesteps, 1) float32
-    y_test: np.ndarray  # (n_test,) int64, 0..n_classes-1
-    classes: tuple[int, ...]  # the labels as the files write them: class 0 is classes[0]
-    source: str = ""  # what `load_dataset` needs to find it again
+    x_train: np.ndarray  # (n_train, n_timesteps, n_channels); shorter series end in NaN
+    y_train: np.ndarray  # (n_train,) class numbers 0..n_classes-1; or, with `classes` left out, labels of any kind
+    x_test: np.ndarray = None  # type: ignore  # (n_test, n_timesteps, n_channels); left out: n_test is 0
+    y_test: np.ndarray = None  # type: ignore  # (n_test,) as y_train
+    classes: tuple[int | str, ...] = ()  # the labels as the files write them: class 0 is classes[0]
+    source: str = ""  # this and the next two: what `load_dataset` needs to find it again
+    test_source: str = ""
+    layout: Layout = Layout()
+    groups: np.ndarray | None = None  # (n_train,) series of one group stay on one side of a split
+    missing: tuple[np.ndarray, np.ndarray] | None = None  # (n_train,), (n_test,) how many values were filled in
+
+    def __post_init__(self):
+        for name, value in checked(self.x_train, self.y_train, self.x_test, self.y_test, self.classes).items():
+            object.__setattr__(self, name, value)
 
     @property
     def n_timesteps(self) -> int:
         return self.x_train.shape[1]
 
     @property
+    def n_channels(self) -> int:
+        return self.x_train.shape[2]
+
+    @property
     def n_classes(self) -> int:
         return len(self.classes)
 
+    @property
+    def unequal(self) -> bool:  # whether some series are shorter than others
+        return bool(np.isnan(self.x_train[:, -1, 0]).any() or np.isnan(self.x_test[:, -1, 0]).any())
+
 # %% ../nbs/00_data.ipynb #98b1e2e9
 def load_dataset(
-    where: str | Path = "FordA",  # "sample", a name that `fetch` knows, or a folder with *_TRAIN.tsv and *_TEST.tsv
+    where: str | Path = "FordA",  # a name that `fetch` knows, "sample", or a folder or file of one's own
+    test: str | Path | None = None,  # the file of the test part, where it lies elsewhere
+    layout: Layout = Layout(),  # how a table is to be read, where it does not show
+    held_out: float = 0.25,  # share of the series that become the test part where there is none; 0: none do
+    seed: int = 0,  # of that split
 ) -> Dataset:
-    "Load a data set; raises `InputError` if it cannot be found or does not fit together."
-    train, test = find_files(where)
-    x_train, labels = read_tsv(train)     # (n_train, n_timesteps), (n_train,)
-    x_test, test_labels = read_tsv(test)  # (n_test, n_timesteps), (n_test,)
-    classes = np.unique(labels)
-    if len(classes) < 2:
-        raise InputError(f"{train} holds one class only ({classes[0]}): a classifier needs at least 2.")
-    if unseen := sorted(set(test_labels.tolist()) - set(classes.tolist())):
-        line = line_of(test, int(np.flatnonzero(test_labels == unseen[0])[0]))
-        raise InputError(f"{test}, line {line}, column 1: the label {unseen[0]} does not occur in {train.name}: "
-                         "no model can learn it.")
-    if x_train.shape[1] != x_test.shape[1]:
-        raise InputError(f"{test} has series of {x_test.shape[1]} steps, {train.name} of {x_train.shape[1]}: "
-                         "they must have one length.")
-    return Dataset(train.name.split("_TRAIN")[0],
-                   x_train[:, :, None], np.searchsorted(classes, labels),
-                   x_test[:, :, None], np.searchsorted(classes, test_labels),
-                   tuple(classes.tolist()),
-                   str(where) if str(where) in ("sample", *NAMES) else str(Path(where).resolve()))
+    "Load a data set; raises `InputError` if it cannot be found, read, or does not fit together."
+    parts = load_parts(where, test, layout)
+    if parts.test is None and held_out:
+        numbers = np.unique(parts.train.labels, return_inverse=True)[1]  # (n_series,)
+        parts = divided(parts, *split(numbers, held_out, seed, parts.train.groups))
+    x_test, y_test = (parts.test.x, parts.test.labels) if parts.test else (np.empty(0), np.empty(0))
+    return Dataset(parts.name, parts.train.x, parts.train.labels, x_test, y_test, source=parts.source,
+                   test_source=str(Path(test).resolve()) if test else "", layout=layout, groups=parts.train.groups,
+                   missing=(parts.train.missing, parts.test.missing) if parts.test else None)
 
 # %% ../nbs/00_data.ipynb #ccec22bc
 def class_counts(
@@ -73,10 +86,13 @@ def describe(
     data: Dataset,  # the data set to describe
 ) -> str:  # a few lines of text
     "Name, sizes, labels and class counts."
-    rows = [f"{data.name}: {data.n_timesteps} time steps, {data.n_classes} classes"]
+    shortest = int(min(lengths_of(x).min() for x in (data.x_train, data.x_test) if len(x)))
+    steps = f"{shortest} to {data.n_timesteps}" if data.unequal else f"{data.n_timesteps}"
+    channels = f" of {data.n_channels} channels" if data.n_channels > 1 else ""
+    rows = [f"{data.name}: {steps} time steps{channels}, {data.n_classes} classes"]
     for part, y in (("training", data.y_train), ("test", data.y_test)):
         counts = ", ".join(f"{n} of class {name}" for name, n in zip(data.classes, class_counts(y, data.n_classes)))
-        rows.append(f"{part:>9}: {len(y)} series ({counts})")
+        rows.append(f"{part:>9}: {len(y)} series ({counts})" if len(y) else f"{part:>9}: none")
     return "\n".join(rows)
 
 # %% ../nbs/00_data.ipynb #0b97cb5c
@@ -146,6 +162,7 @@ def split(
     y: np.ndarray,  # (n_series,) class indices
     fraction: float = 0.2,  # share of each class that goes to validation; 0: all series are for training
     seed: int = 0,  # the same seed gives the same split
+    groups: np.ndarray | None = None,  # (n_series,): series of one group stay together
 ) -> tuple[np.ndarray, np.ndarray]:  # indices for training and for validation, disjoint, each in ascending order
     """Split stratified by class; each class keeps at least one series for training.
 
@@ -153,6 +170,8 @@ def split(
     """
     if not 0 <= fraction < 1:
         raise InputError(f"The validation fraction must be at least 0 and below 1, not {fraction}.")
+    if groups is not None and fraction:
+        return _split_groups(y, fraction, seed, groups)
     rng = np.random.default_rng(seed)
     drawn = []
     for index in np.unique(y):
@@ -161,20 +180,38 @@ def split(
     held_out = np.sort(np.concatenate(drawn))
     return np.setdiff1d(np.arange(len(y)), held_out), held_out
 
+# %% ../nbs/00_data.ipynb #7c1e09aa
+def _split_groups(
+    y: np.ndarray, fraction: float, seed: int, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    "The same where no group may stand on both sides, as near to the asked share as the groups allow."
+    from sklearn.model_selection import StratifiedGroupKFold  # here, not above: it takes a second to import
+
+    n_parts = min(max(2, round(1 / fraction)), len(np.unique(groups)))
+    if n_parts < 2:
+        raise InputError("All series are of one group: without a second one there is nothing to hold out.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a class with fewer series than parts
+        parts = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed).split(y, y, groups)
+        for train, held_out in parts:
+            if set(y[train]) == set(y):
+                return train, held_out
+    raise InputError("However the groups are split, a class is missing in training: each needs at least 2 groups.")
+
 # %% ../nbs/00_data.ipynb #61b648cc
 def dither(
     x: np.ndarray,  # series of any shape
-    sigma: float = 0.01,  # standard deviation of the noise, in the unit of `x`
+    sigma: float | np.ndarray = 0.01,  # standard deviation of the noise, in the unit of `x`; or one for each channel
     seed: int = 0,  # the same seed gives the same noise
-) -> np.ndarray:  # like x, float32
+) -> np.ndarray:  # like x
     "Add Gaussian noise so small that it hides only the rounding of the numbers."
     noise = np.random.default_rng(seed).normal(0, sigma, x.shape)
-    return (x + noise).astype(np.float32)
+    return (x + noise).astype(np.float64 if x.dtype == np.float64 else np.float32)
 
 # %% ../nbs/00_data.ipynb #00662d0a
 def dither_level(
     data: Dataset,  # its training series decide
     share: float = 0.01,  # of their standard deviation
-) -> float:  # standard deviation, in the unit of the data
+) -> float | np.ndarray:  # standard deviation, in the unit of the data; (n_channels,) where there are several
     "How much noise hides the rounding: a hundredth of the spread of the training series, unless told otherwise."
-    return share * float(data.x_train.std())
+    return share * swing(data.x_train, data.y_train)

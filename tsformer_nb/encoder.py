@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from .baseline import POWER_FLOOR, hann
 from .files import InputError
+from .intake import mean_where, pieces_there
 
 # %% ../nbs/07_encoder.ipynb #bd73da4c
 @keras.saving.register_keras_serializable("tsformer_nb")
@@ -49,14 +50,17 @@ class PatchEmbedding(layers.Layer):
 class PreNorm(layers.Layer):
     "What a pre-norm block does: two parts, each sees a normalised copy of the tokens and adds its answer to them."
 
-    def call(self, x, training=None):  # (batch, tokens, d_model)
+    supports_masking = True  # Keras passes a mask on
+
+    def call(self, x, training=None, mask=None):  # (batch, tokens, d_model), mask (batch, tokens): False, not there
         norm_1, norm_2 = self.norms
-        x = x + self.attend(norm_1(x), training)
+        x = x + self.attend(norm_1(x), training, mask)
         x = x + self.feed_forward(norm_2(x), training)
         return x
 
-    def attend(self, x, training=None):  # (batch, tokens, d_model)
-        return self.dropout(self.attention(x, x, training=training), training=training)
+    def attend(self, x, training=None, mask=None):  # (batch, tokens, d_model)
+        keys = None if mask is None else mask[:, None]  # (batch, 1, tokens): no query looks at what is not there
+        return self.dropout(self.attention(x, x, attention_mask=keys, training=training), training=training)
 
     def feed_forward(self, x, training=None):  # (batch, tokens, d_model) -> (.., ff_dim) -> (.., d_model)
         return self.dropout(self.narrow(self.widen(x)), training=training)
@@ -125,16 +129,23 @@ def fourier_table(
 
 # %% ../nbs/07_encoder.ipynb #f5d98e66
 def log_spectrum(
-    x: keras.KerasTensor,  # (batch, n_timesteps, n_channels)
+    x: keras.KerasTensor,  # (batch, n_timesteps, n_channels); 0 behind the end of shorter series
     window: int,  # steps in a piece: it tells window // 2 frequencies apart
+    there: keras.KerasTensor | None = None,  # (batch, n_timesteps): where series stand; None: everywhere
 ) -> keras.KerasTensor:  # (batch, n_channels * (window // 2)), float32
     "Logarithm of the mean power at each frequency above 0, over pieces that overlap by three quarters (Welch, 1967)."
     n_timesteps, n_channels = x.shape[1:]
+    hop = max(1, window // 4)
     x = ops.swapaxes(ops.cast(x, "float32"), 1, 2)
     x = ops.reshape(x, (-1, n_timesteps, 1))                    # (batch * n_channels, n_timesteps, 1)
-    waves = ops.conv(x, fourier_table(window), max(1, window // 4), padding="valid", data_format="channels_last")
+    waves = ops.conv(x, fourier_table(window), hop, padding="valid", data_format="channels_last")
     cosines, sines = ops.split(waves, 2, axis=2)                # each (batch * n_channels, n_pieces, window // 2)
-    power = ops.mean(ops.square(cosines) + ops.square(sines), axis=1) / window
+    power = ops.square(cosines) + ops.square(sines)
+    if there is None:
+        power = ops.mean(power, axis=1) / window
+    else:
+        filled = ops.repeat(pieces_there(there, window, hop, power.shape[1]), n_channels, axis=0)  # (.., n_pieces)
+        power = mean_where(power, filled) / window
     return ops.reshape(ops.log(power + POWER_FLOOR), (-1, n_channels * (window // 2)))
 
 # %% ../nbs/07_encoder.ipynb #d7b36394
@@ -164,8 +175,8 @@ class SpectrumEmbedding(layers.Layer):
         for layer in (self.norm, self.project):
             layer.build((None, n_features))
 
-    def call(self, x):  # (batch, n_timesteps, n_channels)
-        x = ops.concatenate([log_spectrum(x, window) for window in self.windows], axis=1)  # (batch, n_features)
+    def call(self, x, there=None):  # (batch, n_timesteps, n_channels), (batch, n_timesteps)
+        x = ops.concatenate([log_spectrum(x, window, there) for window in self.windows], axis=1)  # (batch, n_features)
         return ops.expand_dims(self.project(self.norm(x)), axis=1)                         # (batch, 1, d_model)
 
     def get_config(self):

@@ -9,6 +9,7 @@ __all__ = ['check_sizes', 'TSFormerConfig', 'Stages', 'Portable', 'TSFormer', 'c
 from dataclasses import asdict, dataclass, fields
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from .attention import Positions
@@ -16,6 +17,9 @@ from .baseline import windows_for
 from .data import Dataset
 from .encoder import EncoderBlock, PatchEmbedding, SpectrumEmbedding
 from .files import InputError
+from .intake import mean_where, scaled, tokens_of, with_ends
+from .recordings import lengths_of
+from .scaling import SCALINGS, scale_of
 
 # %% ../nbs/08_model.ipynb #e2b54b2a
 def check_sizes(
@@ -37,14 +41,20 @@ def check_sizes(
     if config.windows and not 2 <= min(config.windows) <= max(config.windows) <= config.n_timesteps:
         raise InputError(f"windows={config.windows}: each must have at least 2 steps, "
                          f"and no more than the series ({config.n_timesteps}).")
-    if not config.std > 0:
+    for name in ("mean", "std"):
+        if np.size(getattr(config, name)) not in (1, config.n_channels):
+            raise InputError(f"{name}={getattr(config, name)}: one number is needed, or one for each "
+                             f"of the {config.n_channels} channels.")
+    if not np.min(config.std) > 0:
         raise InputError("std must be above 0: a constant series tells nothing.")
+    if config.scaling not in SCALINGS:
+        raise InputError(f"scaling={config.scaling!r}: choose one of {', '.join(SCALINGS)}.")
 
 # %% ../nbs/08_model.ipynb #cbca2fd7
 @dataclass(frozen=True)
 class TSFormerConfig:
     "Sizes of a `TSFormer`; raises `InputError` for sizes that cannot work."
-    n_timesteps: int  # steps in a series
+    n_timesteps: int  # steps in a series, at most
     n_classes: int  # classes to tell apart
     n_channels: int = 1  # measurements at each step
     d_model: int = 64  # width of a token
@@ -56,8 +66,11 @@ class TSFormerConfig:
     patch_size: int = 4  # filter responses in a token
     windows: tuple[int, ...] = (125, 250)  # of the spectrum token, in steps; empty: no such token
     dropout: float = 0.1  # share of each branch's channels, and of the features to classify, dropped while training
-    mean: float = 0.0  # of the training series: subtracted from the input
-    std: float = 1.0  # of the training series: the input is divided by it
+    mean: float | tuple[float, ...] = 0.0  # of the training series, or of each channel: subtracted from the input
+    std: float | tuple[float, ...] = 1.0  # of the training series, or of each channel: the input is divided by it
+    scaling: str = "set"  # or "series": then each series is brought to mean 0 and standard deviation 1 by itself
+    limit: float | None = None  # in standard deviations: what lies beyond is cut off
+    unequal: bool = False  # whether series may be shorter: then they end in NaN
 
     @property
     def n_tokens(self) -> int:
@@ -76,31 +89,47 @@ class Stages(keras.Model):
         return self.block(self.config.num_heads, self.config.ff_dim, self.config.dropout,
                           dtype=self.dtype_policy, name=name)
 
-    def tokenize(self, x, training=None):  # (batch, n_timesteps, n_channels)
-        x = (ops.cast(x, self.answer_dtype) - self.config.mean) / self.config.std
+    def tokenize(self, x, training=None, mask=None):  # (batch, n_timesteps, n_channels), mask (batch, n_timesteps)
+        x, there = with_ends(x, self.config.n_timesteps, mask, self.config.unequal)
+        x = scaled(x, there, self.config, self.answer_dtype)
         tokens = self.positions(self.embed(self.listen(x)))  # (batch, n_tokens, d_model)
         if self.spectrum:
-            first = self.dropout(self.spectrum(x), training=training)  # (batch, 1, d_model)
-            tokens = ops.concatenate([first, tokens], axis=1)          # (batch, 1 + n_tokens, d_model)
+            first = self.dropout(self.spectrum(x, there), training=training)  # (batch, 1, d_model)
+            tokens = ops.concatenate([first, tokens], axis=1)                 # (batch, 1 + n_tokens, d_model)
         return tokens
 
-    def pool(self, x):  # (batch, 1 + n_tokens, d_model) -> (batch, 2 * d_model)
-        if self.spectrum:
-            return ops.concatenate([x[:, 0], ops.mean(x[:, 1:], axis=1)], axis=1)
-        return ops.mean(x, axis=1)
+    def seen(self, x, mask=None):  # (batch, 1 + n_tokens) bool: the tokens of each series; None: all of them
+        return tokens_of(x, mask, self.config)
 
-    def encode(self, x, training=None):  # (batch, n_timesteps, n_channels)
-        x = self.tokenize(x, training)  # (batch, 1 + n_tokens, d_model)
+    def pool(self, x, seen=None):  # (batch, 1 + n_tokens, d_model) -> (batch, 2 * d_model)
+        start = 1 if self.spectrum else 0
+        mean = ops.mean(x[:, start:], axis=1) if seen is None else mean_where(x[:, start:], seen[:, start:])
+        return ops.concatenate([x[:, 0], mean], axis=1) if self.spectrum else mean
+
+    def encode(self, x, training=None, mask=None):  # (batch, n_timesteps, n_channels), mask (batch, n_timesteps)
+        seen = self.seen(x, mask)
+        masked, pooled = ({}, {}) if seen is None else ({"mask": seen}, {"seen": seen})  # whole series need no masks
+        x = self.tokenize(x, training, mask)  # (batch, 1 + n_tokens, d_model)
         for block in self.blocks:
-            x = block(x, training=training)
-        return self.pool(self.norm(x))  # (batch, 2 * d_model)
+            x = block(x, training=training, **masked)
+        return self.pool(self.norm(x), **pooled)  # (batch, 2 * d_model)
 
-    def call(self, x, training=None):  # (batch, n_timesteps, n_channels)
-        return self.classify(self.dropout(self.encode(x, training), training=training))  # (batch, n_classes)
+    def call(self, x, training=None, mask=None):  # mask: False behind the end of a series, where NaN does not say so
+        features = self.encode(x, training, mask)
+        return self.classify(self.dropout(features, training=training))  # (batch, n_classes)
 
 # %% ../nbs/08_model.ipynb #1caec6d7
 class Portable(keras.Model):
     "What Keras asks of a `TSFormer` that is to be built into other models, saved, cloned or exported."
+
+    supports_masking = True
+
+    def compute_mask(self, inputs, previous_mask=None):  # class probabilities have no steps
+        return None
+
+    @property
+    def series_shape(self):  # of the longest series: (n_timesteps, n_channels)
+        return self.config.n_timesteps, self.config.n_channels
 
     def get_config(self):
         return {**super().get_config(), **asdict(self.config)}
@@ -109,7 +138,8 @@ class Portable(keras.Model):
     def from_config(cls, config):  # files of older versions hold no "dtype" and no "trainable"
         sizes = {field.name: config[field.name] for field in fields(TSFormerConfig) if field.name in config}
         others = {name: value for name, value in config.items() if name not in sizes}
-        return cls(TSFormerConfig(**{**sizes, "windows": tuple(sizes["windows"])}), **others)
+        sizes |= {name: tuple(value) for name, value in sizes.items() if isinstance(value, list)}
+        return cls(TSFormerConfig(**sizes), **others)
 
     def with_classes(
         self,
@@ -167,10 +197,10 @@ def config_for(
     **changes,  # fields of `TSFormerConfig` to set otherwise
 ) -> TSFormerConfig:
     "The sizes for a data set: stride, patch and filters follow from its length, scaling from its training part."
-    steps = data.n_timesteps
+    steps = int(np.median(lengths_of(data.x_train))) if data.unequal else data.n_timesteps  # of a usual series
     stride = min(4, max(1, steps // 120))
-    sizes = dict(n_timesteps=steps, n_classes=data.n_classes, n_channels=data.x_train.shape[2],
+    sizes = dict(n_timesteps=data.n_timesteps, n_classes=data.n_classes, n_channels=data.n_channels,
                  stride=stride, patch_size=max(1, steps // (31 * stride)), kernel_size=max(1, min(41, steps // 4)),
                  windows=windows_for(steps),  # longer ones would cost more parameters than the blocks
-                 mean=float(data.x_train.mean()), std=float(data.x_train.std()))
+                 unequal=data.unequal, **scale_of(data.x_train, data.y_train, changes.get("scaling")))
     return TSFormerConfig(**{**sizes, **changes})

@@ -25,6 +25,7 @@ class TrainingConfig:
     flip: bool = False  # half of the series change sign; sensible only where up and down mean the same
     patience: int | None = None  # stop after so many epochs without a better validation loss, and take the best weights
     validation: float = 0.2  # share of the training series kept for validation; 0 once every choice has been made
+    class_weight: str | None = None  # "balanced": each class counts as much as any other, however few series it has
     seed: int = 0  # decides split, first weights, order, augmentation and dropout
 
     def __post_init__(self):
@@ -34,7 +35,8 @@ class TrainingConfig:
             raise InputError(f"shift={self.shift}, dither={self.dither}, weight_decay={self.weight_decay}, "
                              f"learning_rate={self.learning_rate}: shift is a share below 1, dither and weight_decay "
                              "are not negative, and the learning rate is above 0.")
-
+        if self.class_weight not in (None, "balanced"):
+            raise InputError(f"class_weight={self.class_weight!r}: choose \"balanced\", or None.")
 
 # %% ../nbs/recipes.ipynb #31b3330f
 PUBLISHED = TrainingConfig(epochs=200, min_steps=1, learning_rate=1e-4, warmup=None, weight_decay=0.0,

@@ -25,6 +25,7 @@ from .data import Dataset
 from .evaluation import judge, plot_confusion
 from .files import InputError, is_genuine, only_one, sha256_of, whole_file, write_whole
 from .recipes import PUBLISHED, RECIPES, TrainingConfig
+from .recordings import Layout
 from .training import early_stopping, fit, make_model, plot_curves, progress_bar
 
 # %% ../nbs/runs.ipynb #3278406d
@@ -76,7 +77,10 @@ def versions(
 def _about(data: Dataset, kind: str, config: TrainingConfig) -> dict:
     "What a run is: everything but its figures."
     return {"format": FORMAT, "data": data.name, "source": data.source, "model": kind, "seed": config.seed,
-            "classes": data.classes, "n_timesteps": data.n_timesteps, "training": asdict(config),
+            **({"test_source": data.test_source} if data.test_source else {}),
+            **({"layout": asdict(data.layout)} if data.layout != Layout() else {}),
+            "classes": data.classes, "n_timesteps": data.n_timesteps, "n_channels": data.n_channels,
+            "training": asdict(config),
             "date": datetime.date.today().isoformat(),
             "versions": {"python": platform.python_version(),
                          **versions("tsformer_nb", "tensorflow", "keras", "numpy")}}
@@ -135,6 +139,7 @@ def train_run(
     overwrite: bool = False,  # replace a run that is in the folder
     resume: bool = False,  # go on with a run that was stopped
     callbacks: Sequence[keras.callbacks.Callback] = (),  # to be called while it trains
+    scaling: str | None = None,  # one of `SCALINGS`; None: chosen from the data
 ) -> dict:  # what metrics.json holds
     """Train, evaluate and save: metrics.json, history.csv, curves.png, confusion.png and model.keras in one folder.
 
@@ -143,7 +148,8 @@ def train_run(
     config = config or RECIPES.get(kind, PUBLISHED)  # make_model refuses an unknown kind
     out = Path(out or default_folder(data, kind, config.seed))
     about, digest = _about(data, kind, config), _digest(data)
-    model = make_model(kind, data, config.seed)
+    model = make_model(kind, data, config.seed, scaling)
+    about |= {"scaling": model.config.scaling} if kind == "tsformer" else {}
     with _claimed(out, overwrite, resume):
         same = {"training": about["training"], "data": digest, "parameters": model.count_params()}
         stopper, bar = early_stopping(config), [progress_bar()] if progress else []

@@ -18,6 +18,8 @@ from .files import InputError
 from .model import TSFormer, config_for
 from .published import published_model
 from .recipes import MODELS, TrainingConfig
+from .recordings import lengths_of
+from .scaling import swing
 
 # %% ../nbs/09_training.ipynb #f2997858
 def compile_model(
@@ -41,24 +43,34 @@ def compile_model(
 def augment(
     x: np.ndarray,  # (size, n_timesteps, n_channels)
     rng: np.random.Generator,  # decides everything
-    reach: int,  # longest shift, in steps
-    noise: float,  # standard deviation of the noise, in the unit of x
+    reach: int,  # longest shift of a series of full length, in steps
+    noise: float | np.ndarray,  # standard deviation of the noise, in the unit of x; or one for each channel
     flip: bool,  # whether half of the series change sign
 ) -> np.ndarray:  # like x
     "Shift each series, mirrored at both ends, perhaps turn it upside down, and add noise."
     if reach:
-        last = x.shape[1] - 1
-        steps = np.abs(np.arange(last + 1) + rng.integers(-reach, reach + 1, (len(x), 1)))  # (size, n_timesteps)
-        x = x[np.arange(len(x))[:, None], np.where(steps > last, 2 * last - steps, steps)]
+        x = _shifted(x, rng.integers(-reach, reach + 1, (len(x), 1)))
     if flip:
         x = x * rng.choice(np.array([-1, 1], np.float32), (len(x), 1, 1))
-    if noise:
-        x = x + noise * rng.standard_normal(x.shape, dtype=np.float32)
+    if np.any(noise):
+        x = x + np.asarray(noise, x.dtype) * rng.standard_normal(x.shape, dtype=np.float32)
     return x
+
+
+def _shifted(
+    x: np.ndarray,  # (size, n_timesteps, n_channels)
+    by: np.ndarray,  # (size, 1) steps, of a series of full length; shorter ones are shifted by less
+) -> np.ndarray:  # like x
+    "Series mirrored at both ends, each at its own."
+    lengths, places = lengths_of(x)[:, None], np.arange(x.shape[1])  # (size, 1), (n_timesteps,)
+    last = lengths - 1
+    steps = np.abs(places + (by * lengths / x.shape[1]).astype(int))   # (size, n_timesteps)
+    steps = np.where(steps > last, np.maximum(2 * last - steps, 0), steps)
+    return x[np.arange(len(x))[:, None], np.where(places > last, places, steps)]  # behind the end all stays as it is
 
 # %% ../nbs/09_training.ipynb #5c808093
 class Batches(keras.utils.PyDataset):
-    "Shuffled, augmented batches of equal size."
+    "Shuffled, augmented batches of equal size; with weights, where the recipe balances the classes."
 
     def __init__(
         self,
@@ -70,7 +82,8 @@ class Batches(keras.utils.PyDataset):
         super().__init__()
         self.x, self.y, self.config = x, y, config
         self.size = min(config.batch_size, len(x))
-        self.noise = config.dither * float(x.std())
+        self.noise = config.dither * swing(x, y)
+        self.weights = len(y) / np.bincount(y)[y] / len(np.unique(y)) if config.class_weight else None  # (n_series,)
         self.reach = round(config.shift * x.shape[1])  # longest shift, in steps
         self.passes = -(-config.min_steps // (len(x) // self.size))  # over the series in an epoch
         self.epoch = epoch
@@ -90,7 +103,8 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         chosen = self.order[index * self.size:(index + 1) * self.size]
         rng = np.random.default_rng([self.config.seed, self.epoch, index])
-        return augment(self.x[chosen], rng, self.reach, self.noise, self.config.flip), self.y[chosen]
+        x = augment(self.x[chosen], rng, self.reach, self.noise, self.config.flip)
+        return (x, self.y[chosen]) if self.weights is None else (x, self.y[chosen], self.weights[chosen])
 
 # %% ../nbs/09_training.ipynb #b0be745c
 class RefuseNaN(keras.callbacks.Callback):
@@ -116,7 +130,7 @@ def fit(
     first_epoch: int = 0,  # above 0: go on with a training whose state a callback restores
 ) -> dict[str, list[float]]:  # loss, accuracy, val_loss, val_accuracy: one number for each epoch
     "Train a model, in place, on the training part of a data set; raises `InputError` if the loss becomes NaN."
-    train, held_out = split(data.y_train, config.validation, config.seed)
+    train, held_out = split(data.y_train, config.validation, config.seed, data.groups)
     batches = Batches(data.x_train[train], data.y_train[train], config, first_epoch)
     compile_model(model, config, len(batches))
     stopped = any(isinstance(callback, keras.callbacks.EarlyStopping) for callback in callbacks)
@@ -141,15 +155,19 @@ def make_model(
     kind: str,  # one of `MODELS`
     data: Dataset,  # decides the sizes
     seed: int = 0,  # decides the first weights
+    scaling: str | None = None,  # one of `SCALINGS`; None: chosen from the data. The published model scales nothing
 ) -> keras.Model:  # not trained
     "A new model for a data set; raises `InputError` for another name."
     keras.utils.set_random_seed(seed)
     if kind == "tsformer":
-        return TSFormer(config_for(data))
+        return TSFormer(config_for(data, **({"scaling": scaling} if scaling else {})))
     if kind not in MODELS:
         raise InputError(f"{kind!r} is not a model: choose one of {', '.join(MODELS)}.")
+    if data.unequal:
+        raise InputError(f"{data.name} has series of unequal length, which the {kind} model cannot take: "
+                         "choose the model tsformer, or cut all series to one length.")
     num_blocks = 4 if kind == "published" else 0
-    return published_model(data.n_timesteps, data.n_classes, data.x_train.shape[2], num_blocks)
+    return published_model(data.n_timesteps, data.n_classes, data.n_channels, num_blocks)
 
 # %% ../nbs/09_training.ipynb #90315781
 def plot_curves(
@@ -178,10 +196,11 @@ def attention_maps(
     x: np.ndarray,  # (batch, n_timesteps, n_channels)
 ) -> np.ndarray:  # (blocks, batch, heads, tokens, tokens)
     "The attention weights of each block: row, the token that looks; column, the token it looks at."
-    tokens, maps = model.tokenize(x), []  # (batch, tokens, d_model)
+    tokens, seen, maps = model.tokenize(x), model.seen(x), []  # (batch, tokens, d_model), (batch, tokens) or None
+    masked = {} if seen is None else {"attention_mask": seen[:, None]}
     for block in model.blocks:
         normed = block.norms[0](tokens)
-        _, weights = block.attention(normed, normed, return_attention_scores=True)
+        _, weights = block.attention(normed, normed, return_attention_scores=True, **masked)
         maps.append(ops.convert_to_numpy(weights))  # (batch, heads, tokens, tokens)
-        tokens = block(tokens)
+        tokens = block(tokens, mask=seen)
     return np.stack(maps)

@@ -21,6 +21,7 @@ from ..data import Dataset, load_dataset
 from ..encoder import EncoderBlock
 from ..evaluation import predict
 from ..files import InputError
+from ..intake import mean_where
 from ..model import TSFormer, TSFormerConfig, config_for
 from ..recipes import RECIPES, TrainingConfig
 from ..training import fit
@@ -34,7 +35,7 @@ class FeedForwardBlock(EncoderBlock):
         super().build(shape)  # so that what remains starts from the same weights as in `EncoderBlock`
         self.attention.trainable = self.norms[0].trainable = False  # never called
 
-    def call(self, x, training=None):  # (batch, tokens, d_model)
+    def call(self, x, training=None, mask=None):  # (batch, tokens, d_model)
         return x + self.feed_forward(self.norms[1](x), training)
 
 
@@ -65,9 +66,11 @@ class Neighbours(layers.Layer):
     def build(self, shape, _):  # twice (batch, tokens, d_model)
         self.convolve.build(shape), self.project.build(shape)
 
-    def call(self, x, _, training=None):  # twice (batch, tokens, d_model)
-        x = self.convolve(x)              # (batch, tokens, d_model)
-        return self.project(x + ops.mean(x, axis=1, keepdims=True) if self.add_mean else x)
+    def call(self, x, _, attention_mask=None, training=None):  # twice (batch, tokens, d_model)
+        there = None if attention_mask is None else attention_mask[:, 0]  # (batch, tokens)
+        x = self.convolve(x if there is None else ops.where(there[..., None], x, 0.))  # (batch, tokens, d_model)
+        mean = ops.mean(x, axis=1) if there is None else mean_where(x, there)          # (batch, d_model)
+        return self.project(x + mean[:, None] if self.add_mean else x)
 
 # %% ../../nbs/11_ablation.ipynb #4685feab
 @keras.saving.register_keras_serializable("tsformer_nb")

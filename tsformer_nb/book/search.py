@@ -17,6 +17,7 @@ from .records import RESULTS, timed, write_rows
 from ..data import Dataset, dither, dither_level, load_dataset, split
 from ..encoder import EncoderBlock
 from ..evaluation import predict, score
+from ..intake import mean_where
 from ..model import TSFormer, TSFormerConfig, config_for
 from ..recipes import TrainingConfig
 from ..runs import versions
@@ -45,9 +46,9 @@ DEFAULT = {name: values[0] for name, values in CHOICES.items()}
 class PostNormBlock(EncoderBlock):
     "The order of the first Transformer (Vaswani et al., 2017)."
 
-    def call(self, x, training=None):  # (batch, tokens, d_model)
+    def call(self, x, training=None, mask=None):  # (batch, tokens, d_model)
         norm_1, norm_2 = self.norms
-        x = norm_1(x + self.attend(x, training))
+        x = norm_1(x + self.attend(x, training, mask))
         return norm_2(x + self.feed_forward(x, training))
 
 # %% ../../nbs/search.ipynb #bc2a47f7
@@ -82,10 +83,12 @@ class VariedTSFormer(TSFormer):
         self.pooling, self.block = pooling, EncoderBlock if norm == "pre" else PostNormBlock
         super().__init__(config, **kwargs)
 
-    def pool(self, x):  # (batch, 1 + n_tokens, d_model)
+    def pool(self, x, seen=None):  # (batch, 1 + n_tokens, d_model)
         if self.pooling == "both":
-            return super().pool(x)
-        return x[:, 0] if self.pooling == "first" else ops.mean(x, axis=1)
+            return super().pool(x, seen)
+        if self.pooling == "first":
+            return x[:, 0]
+        return ops.mean(x, axis=1) if seen is None else mean_where(x, seen)
 
 # %% ../../nbs/search.ipynb #f3c5f1c7
 def candidate(
