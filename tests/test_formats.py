@@ -348,4 +348,5 @@ def test_a_fuzzer_finds_only_our_error_in_arrays(tmp_path):
     np.savez_compressed(packed := io.BytesIO(), x=np.arange(12.).reshape(2, 3, 2))
     fuzz(tmp_path, [("f.npz", whole.getvalue()), ("f.npz", packed.getvalue()), ("y.npy", npy(np.array(["a", "b"]))),
                     ("x.npy", npy(np.arange(12.).reshape(2, 3, 2))), ("x.npy", npy(np.arange(12.).reshape(2, 6).T))],
-         read, longest=600, tokens=[*TOKENS, b"'|O'", b"'<f8'", b"(2,", b"1" * 9, b"-1", b"True", b"None", b"\x93NUMPY", b"<U9"])
+         read, [*TOKENS, b"'|O'", b"'<f8'", b"(2,", b"1" * 9, b"-1", b"True", b"None", b"\x93NUMPY", b"<U9"],
+         longest=600)
