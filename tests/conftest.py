@@ -4,8 +4,11 @@ import contextlib
 import functools
 import io
 import os
+import random
 import subprocess
 import sys
+import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 KILLS = int(os.environ.get("TSFORMER_KILLS", 2))
 TORTURE = KILLS > 2  # `make torture`: the long halves
 NO_FORDA = "FordA could not be fetched"
+FUZZ_SECONDS = float(os.environ.get("TSFORMER_FUZZ_SECONDS", 5))  # a format; `make torture` gives it ten minutes
+TOKENS = [b"\t", b"\n", b"\r", b"nan", b"inf", b"1e999", b"-", b"e", b".", b",", b"\0", b"\xff", b"\xef\xbb\xbf",
+          b'"', b"#", b"9" * 400, b"\x1a", b" "]  # what a fuzzer puts into a file
 
 
 def run(*command, timeout=900, cwd=ROOT, **environment):
@@ -37,6 +43,48 @@ def command(*arguments, cwd=None):
     finally:
         os.chdir(before)
     return subprocess.CompletedProcess(arguments, status, said.getvalue(), told.getvalue())
+
+
+def damaged(content, rng, tokens=TOKENS):
+    "Bytes, cut, doubled and overwritten at random in a few places."
+    content = bytearray(content)
+    for _ in range(rng.randint(1, 5)):
+        place, kind = rng.randrange(len(content) + 1), rng.random()
+        if kind < .4:
+            content[place:place] = rng.choice(tokens)
+        elif kind < .7:
+            del content[place:place + rng.choice([1, 1, 5, 200])]
+        else:
+            content[place:place + 1] = bytes([rng.randrange(256)])
+    return bytes(content)
+
+
+def fuzz(folder, samples, read, tokens=TOKENS, longest=None):
+    """Damage sound files and read them for a while: nothing but `InputError`, which names the file, may come out.
+
+    `samples` are pairs of a name and what the file of that name holds; `read` reads a path and asserts what is sound;
+    no message has more than `longest` letters.
+    """
+    from tsformer_nb.files import InputError, InputWarning
+
+    rng, trials, read_right, end = random.Random(0), 0, 0, time.monotonic() + FUZZ_SECONDS
+    while time.monotonic() < end:
+        name, content = rng.choice(samples)
+        content = damaged(content, rng, tokens)
+        (folder / name).write_bytes(content)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # no library may warn in our stead
+                warnings.simplefilter("ignore", InputWarning)
+                read(folder / name)
+            read_right += 1
+        except InputError as error:
+            assert str(folder) in str(error) and len(str(error)) <= (longest or len(str(error))), error
+        except Exception as error:
+            raise AssertionError(f"{type(error).__name__}: {error}, by {name} with {content[:2000]!r}") from error
+        trials += 1
+    print(f"{trials} files, {read_right} read, {trials - read_right} refused")
+    assert trials > 100 and 0 < read_right < trials
 
 
 def tool(name):

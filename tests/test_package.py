@@ -109,7 +109,7 @@ def test_the_data_floor_is_light():
 
 
 FLOORS = [["files"], ["recipes", "recordings", "archive"], ["readers", "scaling", "convert", "intake"],
-          ["columns", "uea", "options"], ["frames"], ["loading"], ["data"],
+          ["columns", "uea", "options"], ["frames", "weka", "arrays"], ["loading"], ["data"],
           ["leaks", "baseline", "attention", "published"], ["encoder", "diagnosis", "giveaways"],
           ["model", "checkup"], ["training", "evaluation"], ["checkpoints"], ["runs"],
           ["cli"]]  # each imports only from those before it

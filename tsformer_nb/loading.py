@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from .archive import NAMES, SAMPLE, fetch
+from .arrays import read_npz
 from .files import FILES, InputError, InputWarning
 from .frames import read_table_file
 from .recordings import Layout, Recordings, fill_gaps, lengths_of
 from .scaling import tell_unusual
-from .uea import read_arff, read_npz, read_ts
+from .uea import read_ts
+from .weka import read_arff
 
 # %% ../nbs/loading.ipynb #b1b37afa
 READERS: dict[str, Callable] = {".ts": read_ts, ".arff": read_arff, ".npz": read_npz}  # one format each

@@ -74,9 +74,9 @@ def read_text(
 ):  # what `parse` gives
     "Check a file and parse it; a broken archive, a closed file and foreign letters become one kind of error."
     path = Path(path)
-    if path.exists() and not path.is_file():  # a pipe can be read once only, and may never end
-        raise InputError(f"Cannot read {path}: it is a folder, a pipe or a device. Give a file.")
     try:
+        if path.exists() and not path.is_file():  # a pipe can be read once only, and may never end
+            raise InputError(f"Cannot read {path}: it is a folder, a pipe or a device. Give a file.")
         return parse(path)
     except InputError:
         raise
