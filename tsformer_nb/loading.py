@@ -157,7 +157,7 @@ def load_parts(
         layout = Layout(label="first")  # so it is in the archive: nothing needs to be found out
     train = fill_gaps(read_file(train_path, layout))
     _check_alone(train)
-    other = fill_gaps(read_file(test_path, layout)) if test_path else None
+    other = fill_gaps(read_file(test_path, train.layout or layout)) if test_path else None  # both are read alike
     for part in filter(None, (train, other)):
         tell_unusual(part)
     if other:

@@ -47,7 +47,7 @@ SET = "a folder or file of your own, a set of the archive, or `sample` (FordA)"
 def _set_arguments(command: argparse.ArgumentParser) -> None:
     "How a table is to be read, where it does not show: the same words for all commands."
     table = command.add_argument_group("a table of your own, where its layout does not show")
-    table.add_argument("--label", metavar="COLUMN", help="where the labels stand: a name, `first` or `last`")
+    table.add_argument("--label", metavar="COLUMN", help="where the labels stand: a name, a number, `first` or `last`")
     table.add_argument("--id", metavar="COLUMN", help="which recording a row belongs to, if each row is a time step")
     table.add_argument("--time", metavar="COLUMN", help="what orders the rows of a recording")
     table.add_argument("--channels", metavar="COLUMNS", help="columns with values, separated by commas (all others)")

@@ -1,0 +1,94 @@
+"Tables as other programs write them: which column is what is found out and told, and a sister file is read alike."
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+from tsformer_nb.data import load_dataset
+from tsformer_nb.files import InputError, InputWarning
+from tsformer_nb.loading import read_file
+
+STEPS = np.random.default_rng(0).standard_normal((12, 6)).round(3)
+
+
+def rows_of(*columns, separator=","):
+    "Columns side by side; `STEPS` stands for its six."
+    rows = [[str(one) for column in columns for one in (column[n] if column is STEPS else [column[n]])]
+            for n in range(len(STEPS))]
+    return "".join(separator.join(row) + "\n" for row in rows)
+
+
+KINDS, NUMBERS = ["walk", "run"] * 6, [1, 2] * 6
+KEYS = np.random.default_rng(1).permutation(99)[:12].tolist()
+NAMES_OF_STEPS = ",".join(f"t{n}" for n in range(6))
+
+
+@pytest.mark.parametrize("text, labels, words", [
+    (rows_of(KEYS, NUMBERS, STEPS), NUMBERS, "column 1 only names the rows"),
+    (rows_of([f"rec{key}" for key in KEYS], KINDS, STEPS), KINDS, "column 1 only names the rows"),
+    (rows_of(KEYS, STEPS, KINDS), KINDS, "column 1 only names the rows"),
+    (f"id,{NAMES_OF_STEPS},label\n" + rows_of(KEYS, STEPS, NUMBERS), NUMBERS, "column id only names the rows"),
+    (",label," + ",".join("012345") + "\n" + rows_of(range(12), KINDS, STEPS), KINDS, "only counts the rows"),
+    ('"label" ' + NAMES_OF_STEPS.replace(",", " ") + "\n" + rows_of(
+        [f'"{n}"' for n in range(12)], [f'"{kind}"' for kind in KINDS], STEPS, separator=" "), KINDS, "only counts"),
+    (f"subject,label,{NAMES_OF_STEPS}\n" + rows_of([n // 4 for n in range(12)], KINDS, STEPS), KINDS, "one subject"),
+    ("# a logger\n\n" + rows_of(NUMBERS, STEPS) + "# end\n", NUMBERS, "2 line.s. that begin with #"),
+    (rows_of(NUMBERS, STEPS, NUMBERS[::-1]).replace("\n", ",\n"), None, "say --label last"),
+    (rows_of(NUMBERS, STEPS).replace("\n", ",\r\n") + "\r\n", NUMBERS, ""),
+    (f"{NAMES_OF_STEPS},状態\n" + rows_of(STEPS, ["歩行", "走行"] * 6), ["歩行", "走行"] * 6, "column 7 .状態."),
+])
+def test_tables_of_other_programs_are_read_right(tmp_path, text, labels, words):
+    path = tmp_path / "mine.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = read_file(path)
+    assert re.search(words, " | ".join(str(one.message) for one in told)), [str(one.message) for one in told]
+    if labels:
+        assert found.labels.tolist() == labels and np.array_equal(found.x[:, :, 0], STEPS)
+        alone = tmp_path / "one.csv"  # a file of one series that goes with it cannot show how it is laid out
+        header = text.splitlines(keepends=True)[:next(n for n, line in enumerate(text.splitlines())
+                                                      if str(STEPS[0, 0]) in line)]
+        alone.write_text("".join(header) + next(line for line in text.splitlines() if str(STEPS[5, 0]) in line),
+                         encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)
+            sister = read_file(alone, found.layout)
+        assert sister.labels.tolist() == labels[5:6] and np.array_equal(sister.x[0, :, 0], STEPS[5])
+
+
+@pytest.mark.parametrize("names, shape", [
+    ("ax0,ay0,ax1,ay1,ax2,ay2", (3, 2)), ("ax_1,ax_2,ax_3,ay_1,ay_2,ay_3", (3, 2)), ("a b c d e f", (6, 1)),
+    ("ax0,ax1,ax2,ax3,ay0,ay1", (6, 1))])
+def test_channels_that_stand_side_by_side(tmp_path, names, shape):
+    path = tmp_path / "mine.csv"
+    path.write_text(f"label,{names.replace(' ', ',')}\n" + rows_of(KINDS, STEPS))
+    with pytest.warns(InputWarning):
+        found = read_file(path)
+    assert found.x.shape[1:] == shape and found.channels == (("ax", "ay") if shape == (3, 2) else ())
+    if shape == (3, 2):
+        assert found.x[0, :, 0].tolist() == STEPS[0][[0, 2, 4] if "ax0" in names else [0, 1, 2]].tolist()
+
+
+@pytest.mark.parametrize("text, sentence", [
+    ("label,t0,t1\n1,2,3\n2,3,4\n1,2,3,4\n", "line 4: 4 fields, but the first row names 3 columns"),
+    ("id,time,ax,label\na,0,1,x\na,1,2,x\n,2,2,x\nb,0,1,y\n", "line 4, column 1 .id.: it is missing which recording"),
+    ("id,time,ax,label\na,0,1,x\na,1,2,x\nb,noon,1,y\n", "line 4, column 2 .time.: 'noon' is no number"),
+    ("".join(f"{n},{t},{n + t / 7},{n % 2}\n" for n in range(4) for t in range(6)), "--id, by its number, from 1"),
+    ("who,step_no,ax,kind\n" + "".join(f"p{n},{t},{n + t / 7},{n % 2}\n" for n in range(4) for t in range(6)),
+     "looks like a table with a row a time step")])
+def test_a_table_that_contradicts_itself_is_told(tmp_path, text, sentence):
+    (tmp_path / "mine.csv").write_text(text)
+    with warnings.catch_warnings(), pytest.raises(InputError, match=sentence):
+        warnings.simplefilter("ignore", InputWarning)
+        read_file(tmp_path / "mine.csv")
+
+
+def test_a_test_file_is_read_as_its_training_file(tmp_path):
+    "Alone, the test file would have its label in front: there, whole numbers come again, and behind they do not."
+    (tmp_path / "m_TRAIN.csv").write_text("".join(f"{n}7,{n % 5},{n * n},{n % 2}\n" for n in range(1, 13)))
+    (tmp_path / "m_TEST.csv").write_text("".join(f"7,{n % 5},3,{n % 2}\n" for n in range(1, 4)))
+    with pytest.warns(InputWarning, match="the labels stand in column 4"):
+        data = load_dataset(tmp_path)
+    assert data.classes == (0, 1) and data.y_test.tolist() == [1, 0, 1] and data.x_test.shape == (3, 3, 1)
