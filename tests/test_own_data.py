@@ -14,7 +14,6 @@ from tsformer_nb.convert import narrowed
 from tsformer_nb.data import Dataset, dither, dither_level, load_dataset, split
 from tsformer_nb.evaluation import evaluate, predict
 from tsformer_nb.files import InputError, InputWarning
-from tsformer_nb.giveaways import check_data
 from tsformer_nb.intake import lengths
 from tsformer_nb.model import TSFormer, TSFormerConfig, config_for
 from tsformer_nb.recipes import TrainingConfig
@@ -304,14 +303,6 @@ def test_balanced_classes_count_alike():
     _, labels, weights = batches[0]
     assert abs(weights[labels == 0].sum() - weights[labels == 1].sum()) < 1e-6 and abs(weights.mean() - 1) < 1e-6
     assert len(Batches(x[:, :, None], y, TrainingConfig())[0]) == 2
-
-
-def test_copies_and_lonely_classes_are_found():
-    x, y = tones()
-    found = {finding.what for finding in check_data(Dataset("d", np.float32(x), y, x[:10], y[:10]))}
-    assert "copies" in found  # also in another type
-    found = {finding.what for finding in check_data(Dataset("d", x[:21], np.repeat([0, 1], [20, 1]), x[40:], y[40:]))}
-    assert {"one series", "imbalance"} <= found
 
 
 # ---------------------------------------------------------------- the archive

@@ -71,7 +71,7 @@ def load_dataset(
     x_test, y_test = (parts.test.x, parts.test.labels) if parts.test else (np.empty(0), np.empty(0))
     return Dataset(parts.name, parts.train.x, parts.train.labels, x_test, y_test, source=parts.source,
                    test_source=str(Path(test).resolve()) if test else "", layout=layout, groups=parts.train.groups,
-                   missing=(parts.train.missing, parts.test.missing) if parts.test else None)
+                   missing=(parts.train.missing, parts.test.missing if parts.test else np.zeros(0, dtype=int)))
 
 # %% ../nbs/00_data.ipynb #ccec22bc
 def class_counts(

@@ -18,7 +18,7 @@ from .records import RESULTS, fill_in, stamp, timed, write_rows
 from ..data import Dataset, load_dataset
 from ..evaluation import evaluate
 from ..files import InputWarning
-from ..giveaways import MARGIN, check_data, scores_of_rules
+from ..giveaways import check_data
 from ..recipes import TrainingConfig
 from ..recordings import lengths_of
 from ..training import fit, make_model
@@ -92,21 +92,17 @@ def archive_giveaways(
     path: str | Path = RESULTS / "giveaways.csv",
     names: tuple[str, ...] = UCR,
 ) -> list[dict]:
-    "A row for each finding that is no rule, and for the best rule of each kind; two minutes for 51 sets."
+    "A row for each finding; two minutes for 51 sets."
     rows = []
     for name in names:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)
             data = load_dataset(name)
-        largest = float(np.bincount(data.y_test).max() / len(data.y_test))
-        about = {"data": name, "n_train": len(data.y_train), "n_test": len(data.y_test), "largest": round(largest, 4)}
-        rows += [{**about, "check": finding.what, "score": "", "note": finding.sentence}
-                 for finding in check_data(data) if finding.score is None]
-        scores = sorted(scores_of_rules(data).items(), key=lambda rule: -rule[1][0])
-        rows += [{**about, "check": rule, "score": round(score, 4), "note": f"{chance:.1g}"}
-                 for rule, (score, chance) in scores if score > largest + MARGIN][:4]
-        if not rows or rows[-1]["data"] != name:
-            rows.append({**about, "check": "nothing", "score": "", "note": ""})
+        about = {"data": name, "n_train": len(data.y_train), "n_test": len(data.y_test)}
+        rows += [{**about, "check": finding.what, "figure": round(finding.figure, 4),
+                  "largest": round(finding.largest, 4), "note": finding.sentence}
+                 for finding in check_data(data)] or [{**about, "check": "nothing", "figure": "", "largest": "",
+                                                       "note": ""}]
     rows = [{**row, **stamp("scikit-learn")} for row in (*rows, *sister_copies(names))]
     write_rows(path, rows)
     return rows
@@ -130,6 +126,7 @@ def sister_copies(names: tuple[str, ...]) -> list[dict]:
         for other in names:
             hits = sum(shape in trained[other] for shape in shapes) if other != name else 0
             if hits >= len(shapes) / 200:
-                rows.append({"data": name, "n_train": len(data.y_train), "n_test": len(shapes), "largest": "",
-                             "check": f"copies in {other}", "score": "", "note": f"{hits} of {len(shapes)}"})
+                rows.append({"data": name, "n_train": len(data.y_train), "n_test": len(shapes),
+                             "check": "copies in another set", "figure": round(hits / len(shapes), 4), "largest": "",
+                             "note": f"{hits} of {len(shapes)} test series stand in the training part of {other}"})
     return rows
