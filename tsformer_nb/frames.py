@@ -65,7 +65,7 @@ def _skipped(table: Table, layout: Layout) -> list[int]:
             found.append(column_of(table, name, ""))
     return found
 
-
+# %% ../nbs/frames.ipynb #2f11a9ae
 def _without_index(table: Table, columns: list[int], label: int | None, labelled: bool) -> list[int]:
     "Columns without those in front that only count or name the rows; told."
     for what, is_one in (("counts", lambda: is_index(table, columns[0])),
@@ -75,7 +75,7 @@ def _without_index(table: Table, columns: list[int], label: int | None, labelled
             columns = columns[1:]
     return columns
 
-
+# %% ../nbs/frames.ipynb #f471368a
 def _said(table: Table, column: int) -> str:
     "A column as a person would name it."
     return table.names[column] if table.names and table.names.count(table.names[column]) == 1 else str(column + 1)
@@ -277,7 +277,7 @@ def _counted(names: tuple[str, ...]) -> bool:
     stems = [re.sub(r"\d+$", "", name) for name in names]
     return any(2 * stems.count(stem) > len(names) > 2 for stem in {*stems} - {*names})
 
-
+# %% ../nbs/frames.ipynb #f16ccf86
 def _read_parquet(path: Path) -> Table:
     "A Parquet file by pandas, which not everyone has."
     with open(path, "rb"):

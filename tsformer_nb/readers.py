@@ -237,7 +237,7 @@ def _is_header(rows: list[list[str]]) -> int:
     below = [[_any_number(row[n]) for row in rows[1:20] if n < len(row)] for n in words]
     return int(2 * len(words) >= len(rows[0]) and any(2 * sum(numbers) > len(numbers) for numbers in below))
 
-
+# %% ../nbs/readers.ipynb #2f13d203
 def _without_ends(rows: list[list[str]]) -> list[list[str]]:
     "Rows without the separator that some programs write behind the last field of each."
     while len(max(rows, key=len)) > 1 and all(row[-1] == "" for row in rows if len(row) == len(max(rows, key=len))):
@@ -256,7 +256,7 @@ def _names(path: Path, rows: list[list[str]], lines: np.ndarray) -> tuple[str, .
             raise InputError(f"{path}, line {line}: {len(row)} fields, but the first row names {len(names)} columns.")
     return names
 
-
+# %% ../nbs/readers.ipynb #0e9f42f0
 def _any_number(field: str) -> bool:
     return is_number(field) or bool(COMMA_NUMBER.fullmatch(field))
 
