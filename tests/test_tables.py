@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from conftest import fuzz
 from tsformer_nb.data import load_dataset
 from tsformer_nb.files import InputError, InputWarning
 from tsformer_nb.loading import read_file
@@ -92,3 +93,59 @@ def test_a_test_file_is_read_as_its_training_file(tmp_path):
     with pytest.warns(InputWarning, match="the labels stand in column 4"):
         data = load_dataset(tmp_path)
     assert data.classes == (0, 1) and data.y_test.tolist() == [1, 0, 1] and data.x_test.shape == (3, 3, 1)
+
+
+# ---------------------------------------------------------------- Parquet
+
+@pytest.fixture
+def parquet():
+    "pandas, with what it needs to read and write Parquet."
+    pytest.importorskip("pyarrow", reason="pyarrow is installed with Python 3.11 and later")
+    return pytest.importorskip("pandas")
+
+
+def wide_frame(pandas, **more):
+    return pandas.DataFrame(STEPS, columns=NAMES_OF_STEPS.split(",")).assign(**more)
+
+
+@pytest.mark.parametrize("labels", [KINDS, NUMBERS, [True, False] * 6], ids=["words", "numbers", "bool"])
+def test_wide_parquet(tmp_path, parquet, labels):
+    for kind in (list, parquet.Categorical):
+        wide_frame(parquet, label=kind(labels)).to_parquet(tmp_path / "mine.parquet")
+        with pytest.warns(InputWarning, match="the labels stand in column 7 .label."):
+            found = read_file(tmp_path / "mine.parquet")
+        assert [str(one) for one in found.labels] == [str(one) for one in labels]
+        assert np.array_equal(found.x[:, :, 0], STEPS) and found.place(2).endswith("mine.parquet, row 3")
+
+
+def test_long_parquet(tmp_path, parquet):
+    rows = [(n, parquet.Timestamp("2026-01-01") + parquet.Timedelta(seconds=t), STEPS[n, t], t / 4, KINDS[n])
+            for n in range(12) for t in range(6 - n % 3)]
+    frame = parquet.DataFrame(rows, columns=["id", "time", "ax", "ay", "label"])
+    for one in (frame, frame.sort_values("time", ascending=False)):
+        one.to_parquet(tmp_path / "mine.parquet")
+        with pytest.warns(InputWarning, match="recordings by id, in the order of time, labels by label"):
+            found = read_file(tmp_path / "mine.parquet")
+        assert found.channels == ("ax", "ay") and len(found.x) == 12
+        assert found.x[found.labels == "run"][:, 0, 1].tolist() == [0] * 6  # in the order of time, whatever the file's
+
+
+@pytest.mark.parametrize("change, sentence", [
+    (lambda frame: frame.assign(label=["walk", None] * 6), "row 2: the series has no label"),
+    (lambda frame: frame.replace(STEPS[1, 1], np.inf), "row 2, column 2 .t1.: 'inf' is not a finite number"),
+    (lambda frame: frame.iloc[:0], "holds no rows"),
+    (lambda frame: frame[["label"]].assign(values=[list(row) for row in STEPS]), "column values holds lists"),
+])
+def test_parquet_that_is_no_set_of_series(tmp_path, parquet, change, sentence):
+    change(wide_frame(parquet, label=KINDS)).to_parquet(tmp_path / "mine.parquet")
+    with warnings.catch_warnings(), pytest.raises(InputError, match=sentence):
+        warnings.simplefilter("ignore", InputWarning)
+        read_file(tmp_path / "mine.parquet")
+
+
+def test_a_fuzzer_finds_only_our_error_in_parquet(tmp_path, parquet):
+    gappy = wide_frame(parquet, label=NUMBERS).replace(STEPS[3, 3], np.nan)
+    for name, frame in (("wide", wide_frame(parquet, label=KINDS)), ("gappy", gappy)):
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    samples = [("f.parquet", (tmp_path / f"{name}.parquet").read_bytes()) for name in ("wide", "gappy")]
+    fuzz(tmp_path, samples, read_file)

@@ -294,5 +294,10 @@ def _read_parquet(path: Path) -> Table:
                          "table as CSV.") from None
     except Exception as error:  # pyarrow has a type for each fault
         raise InputError(f"{path} is not a Parquet file of a table ({type(error).__name__}).") from None
+    if not len(frame):
+        raise InputError(f"{path} holds no rows.")
+    for name in frame.columns:
+        if hasattr(frame[name].iloc[0], "__len__") and not isinstance(frame[name].iloc[0], str):
+            raise InputError(f"{path}: column {name} holds lists; write a column for each step, or a row a time step.")
     cells = frame.astype(object).where(frame.notna(), "").astype(str).to_numpy()
     return Table(path, cells, tuple(map(str, frame.columns)), None, "row")
