@@ -57,6 +57,18 @@ def group_column(table: Table, layout: Layout, label: int | None) -> int | None:
     return group
 
 
+def _fair(table: Table, layout: Layout, found: Recordings) -> Recordings:
+    "Without groups that nobody asked for, if a class has one only: no split could keep them together."
+    if found.groups is None or found.labels is None or layout.group:
+        return found
+    for name in np.unique(found.labels):
+        if len(set(found.groups[found.labels == name])) < 2:
+            tell(table, f"class {name} comes of one {table.names[named(table, GROUPS) or 0]} only, so series are split "
+                        "one by one after all; a model may learn who it was")
+            return replace(found, groups=None)
+    return found
+
+# %% ../nbs/frames.ipynb #b2b4e0fb
 def _skipped(table: Table, layout: Layout) -> list[int]:
     "The columns that were left out of the file that goes with this one."
     found = []
@@ -89,13 +101,15 @@ def _series_of(table: Table, columns: list[int], label: int | None, group: int |
     by_channel = _side_by_side(table, columns)
     steps = np.array(list(by_channel.values())).T  # (n_timesteps, n_channels) columns
     x = numbers_of(table, steps.ravel().tolist()).reshape(-1, *steps.shape)  # (n_rows, n_timesteps, n_channels)
-    rest = [_said(table, n) for n in range(table.cells.shape[1]) if n != label and n not in columns]
+    rest = [_said(table, n) for n in sorted({*range(table.cells.shape[1])} - {label, *columns})]
     found = Recordings(
         table.path, x, lines=table.lines, channels=tuple(by_channel) if len(by_channel) > 1 else (),
         groups=None if group is None else np.array(texts_of(table, group)), unit=table.unit,
         layout=Layout(None if label is None else _said(table, label), channels=layout.channels, skip=tuple(rest)),
         first_column=columns[0] + 1 if len(by_channel) == 1 else 0)
-    return found if label is None else replace(found, labels=labels_at(found, texts_of(table, label)))
+    if label is None:
+        return found
+    return _fair(table, layout, replace(found, labels=labels_at(found, texts_of(table, label))))
 
 # %% ../nbs/frames.ipynb #8f0a78cb
 def _side_by_side(table: Table, columns: list[int]) -> dict[str, list[int]]:  # channel: its columns, in their order
@@ -165,7 +179,7 @@ def long(
     if not columns:
         raise InputError(f"{table.path} has no column of values beside {', '.join(table.names[:6])}.")
     _tell_columns(table, id_, time, label, columns)
-    return _assembled(table, id_, time, label, group, columns)
+    return _assembled(table, layout, id_, time, label, group, columns)
 
 # %% ../nbs/frames.ipynb #b93bee90
 def _tell_columns(table: Table, id_: int, time: int | None, label: int | None, columns: list[int]) -> None:
@@ -177,7 +191,7 @@ def _tell_columns(table: Table, id_: int, time: int | None, label: int | None, c
                  f"channels {', '.join(name(n) for n in columns)}")
 
 
-def _assembled(table: Table, id_: int, time: int | None, label: int | None, group: int | None,
+def _assembled(table: Table, layout: Layout, id_: int, time: int | None, label: int | None, group: int | None,
                columns: list[int]) -> Recordings:
     "Rows put together to series."
     texts = texts_of(table, id_)
@@ -198,10 +212,12 @@ def _assembled(table: Table, id_: int, time: int | None, label: int | None, grou
     lines = np.array([int(table.place(rows.min()).rsplit(" ", 1)[1]) for rows in parts])
     groups = np.array(_one_each(table, group, parts, ids)) if group is not None else None
     names = tuple(table.names[n] for n in columns) if table.names else ()
-    layout = Layout(None if label is None else _said(table, label), _said(table, id_),
-                    None if time is None else _said(table, time), tuple(_said(table, n) for n in columns), skip=())
-    found = Recordings(table.path, x, lines=lines, channels=names, groups=groups, unit=table.unit, layout=layout)
-    return found if label is None else replace(found, labels=labels_at(found, _one_each(table, label, parts, ids)))
+    known = Layout(None if label is None else _said(table, label), _said(table, id_),
+                   None if time is None else _said(table, time), tuple(_said(table, n) for n in columns), skip=())
+    found = Recordings(table.path, x, lines=lines, channels=names, groups=groups, unit=table.unit, layout=known)
+    if label is None:
+        return found
+    return _fair(table, layout, replace(found, labels=labels_at(found, _one_each(table, label, parts, ids))))
 
 # %% ../nbs/frames.ipynb #602fb878
 def _tell_clock(table: Table, member: np.ndarray, order: np.ndarray, time: int) -> None:
