@@ -7,7 +7,7 @@ import numpy as np
 from conftest import ROOT
 from tsformer_nb.book.ablation import LINEAR, VARIANTS
 from tsformer_nb.book.distance import MOTIF_MODELS
-from tsformer_nb.book.elsewhere import SETS
+from tsformer_nb.book.elsewhere import CLOCKED, SCHEDULES, SETS
 from tsformer_nb.book.peers import OURS, PEERS
 from tsformer_nb.book.records import read_rows
 from tsformer_nb.book.results import leads, results_table, summary
@@ -51,6 +51,12 @@ def test_the_defaults_are_those_that_the_search_calls_default():
 
 STUDIES = {  # what each holds: columns that tell its rows apart, and how many of each
     "ablation": (("variant",), {(name,): 5 for name in (LINEAR, *VARIANTS)}),
+    "results": (("model", "trained"), {
+        **{(name, "0.01"): 5 for name in (*OURS, *PEERS, *(f"{name}+copies" for name in PEERS))},
+        **{(name, "0"): 5 for name in ("collapsed", *PEERS)}}),
+    "race": (("model", "epochs"), {("ridge", "0"): 10, ("MiniRocket", "0"): 10,
+                                   **{("tsformer", str(epochs)): 10 for epochs in SCHEDULES}}),
+    "times": (("model",), {(name,): 3 for name in CLOCKED}),
     "ladder": (("model", "trained"), {("tsformer", "0"): 3, **{(name, rung): 3 for rung in ("0.03", "0.1")
                                                               for name in (*OURS, *PEERS)}}),
     "resamples": (("model", "trained"), {(name, "0.01"): 5 for name in (
