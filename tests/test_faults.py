@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -288,8 +289,8 @@ def test_a_run_damaged_at_random_is_told_or_whole(whole, tmp_path):
 def test_nothing_is_unpickled():
     "A pickle in a checkpoint is refused, and no code of ours asks for one."
     for path in (Path(__file__).parents[1] / "tsformer_nb").rglob("*.py"):
-        text = path.read_text()
-        assert "pickle" not in text.replace("allow_pickle=False", "").replace("unpickled", ""), path.name
+        text = path.read_text(encoding="utf-8")
+        assert "pickle" not in re.sub(r"allow_pickle=False|unpickle[sd]\b|a pickle can run", "", text), path.name
         forbidden = ("safe_mode=False", "shell=True", " eval(", "extractall")
         assert not [word for word in forbidden if word in text], path.name
 

@@ -291,7 +291,7 @@ def test_a_model_that_names_one_class_is_told(tmp_path):
     assert "balanced 0.5000, largest class 0.9700" in result.stdout
     looked = command("data", tmp_path)
     assert "100 of 100 test series also stand in the training part" in looked.stdout
-    assert "97% of the training series are of class 0" in looked.stdout
+    assert "0.970 of the training series are of class 0" in looked.stdout
 
 
 def test_balanced_classes_count_alike():

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['LABELS', 'IDS', 'TIMES', 'GROUPS', 'texts_of', 'column_of', 'named', 'whole', 'words', 'repeats', 'is_index',
-           'names_rows', 'label_column', 'tell', 'numeric', 'labels_at']
+           'names_rows', 'label_column', 'tell', 'numeric', 'labels_at', 'group_column', 'skipped', 'without_index']
 
 # %% ../nbs/columns.ipynb #9df70fda
+import contextlib
 import re
 import warnings
 
@@ -147,3 +148,33 @@ def labels_at(
             raise InputError(f"{found.place(wrong)}: the label {texts[wrong]!r} is not a whole number; "
                              "number the classes, or name the right column with --label.")
     return labels
+
+# %% ../nbs/columns.ipynb #9de73b4b
+def group_column(table: Table, layout: Layout, label: int | None) -> int | None:
+    "The column that says what belongs together: the one that was named, or one with a name that says it."
+    group = column_of(table, layout.group, "--group") if layout.group else named(table, GROUPS)
+    if group is not None and group == label and not layout.group:
+        return None
+    if group is not None and not layout.group and layout.skip is None:
+        tell(table, f"series of one {table.names[group]} are kept together when series are split; the column holds no "
+                    "values")
+    return group
+
+# %% ../nbs/columns.ipynb #d7910076
+def skipped(table: Table, layout: Layout) -> list[int]:
+    "The columns that were left out of the file that goes with this one."
+    found = []
+    for name in layout.skip or ():
+        with contextlib.suppress(InputError):  # what is not there need not be left out
+            found.append(column_of(table, name, ""))
+    return found
+
+# %% ../nbs/columns.ipynb #93ee40ec
+def without_index(table: Table, columns: list[int], label: int | None, labelled: bool) -> list[int]:
+    "Columns without those in front that only count or name the rows; told."
+    for what, is_one in (("counts", lambda: is_index(table, columns[0])),
+                         ("names", lambda: labelled and names_rows(table, columns))):
+        if len(columns) > 2 and columns[0] != label and is_one():
+            tell(table, f"column {columns[0] + 1} only {what} the rows; it is left out")
+            columns = columns[1:]
+    return columns
