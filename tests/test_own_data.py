@@ -1,6 +1,5 @@
 "Data as people have them: what is plainly a set of labelled series trains, and what is not is told in a sentence."
 import itertools
-import os
 import sys
 import warnings
 
@@ -8,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from conftest import command, need, run
+from conftest import TORTURE, command, need, run
 from tsformer_nb.archive import NAMES
 from tsformer_nb.convert import narrowed
 from tsformer_nb.data import Dataset, dither, dither_level, load_dataset, split
@@ -310,10 +309,9 @@ def test_balanced_classes_count_alike():
 UNEQUAL = ["AllGestureWiimoteX", "AllGestureWiimoteY", "AllGestureWiimoteZ", "DodgerLoopDay", "DodgerLoopGame",
            "DodgerLoopWeekend", "GestureMidAirD1", "GestureMidAirD2", "GestureMidAirD3", "GesturePebbleZ1",
            "GesturePebbleZ2"]
-ALL = os.environ.get("TSFORMER_KILLS")  # `make torture`
 
 
-@pytest.mark.parametrize("name", NAMES if ALL else [*UNEQUAL, "BasicMotions", "JapaneseVowels"])
+@pytest.mark.parametrize("name", NAMES if TORTURE else [*UNEQUAL, "BasicMotions", "JapaneseVowels"])
 def test_every_set_on_offer_loads_and_trains(name):
     need(name)
     with warnings.catch_warnings():
