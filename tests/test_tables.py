@@ -95,6 +95,16 @@ def test_a_test_file_is_read_as_its_training_file(tmp_path):
     assert data.classes == (0, 1) and data.y_test.tolist() == [1, 0, 1] and data.x_test.shape == (3, 3, 1)
 
 
+def test_a_sorted_test_file_is_no_table_of_time_steps(tmp_path):
+    "Where the training file has shown that a row is a series, a test file whose labels seldom change is one as well."
+    for part, kinds in (("TRAIN", KINDS * 10), ("TEST", sorted(KINDS * 10))):
+        rows = [f"{kind},{n},{n / 2},{n / 3}\n" for n, kind in enumerate(kinds, 1)]
+        (tmp_path / f"m_{part}.csv").write_text("label,one,two,three\n" + "".join(rows))
+    with pytest.warns(InputWarning, match="the labels stand in column 1"):
+        data = load_dataset(tmp_path)
+    assert data.x_test.shape == data.x_train.shape == (120, 3, 1)
+
+
 # ---------------------------------------------------------------- Parquet
 
 @pytest.fixture

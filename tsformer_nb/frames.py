@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from .columns import (
-    GROUPS, IDS, LABELS, TIMES, column_of, group_column, is_index, label_column, labels_at, named, numeric, skipped,
-    tell, texts_of, whole, without_index)
+    IDS, LABELS, TIMES, column_of, group_column, is_index, label_column, labels_at, named, numeric, said_or_named,
+    skipped, tell, texts_of, whole, without_index)
 from .files import InputError
 from .readers import PLAIN_NUMBER, Table, numbers_of, read_table, read_text
 from .recordings import Layout, Recordings
@@ -27,13 +27,16 @@ def wide(
     labelled: bool | None = True,  # False: no column is a label; None: one may be
 ) -> Recordings:
     "A row a series; raises `InputError` where the label cannot be found, or a field is no number."
-    said = column_of(table, layout.label, "--label") if layout.label else named(table, LABELS)
-    group = group_column(table, layout, said)
+    label = said_or_named(table, layout.label, "--label", LABELS)
+    group = group_column(table, layout, label)
     aside = [group, *([column_of(table, layout.id, "--id")] if layout.id else []), *skipped(table, layout)]
     columns = [n for n in range(table.cells.shape[1]) if n not in aside]
     if layout.skip is None:
-        columns = without_index(table, columns, said, labelled is not False)
-    label = label_column(table, columns, layout) if labelled is not False else None
+        columns = without_index(table, columns, label, labelled is not False)
+    if labelled is False:
+        label = None
+    elif label is None:
+        label = label_column(table, columns)
     if label is None and labelled:
         raise InputError(f"{table.path}: it does not show which column holds the labels; say --label first, "
                          "--label last or --label NAME.")
@@ -45,13 +48,13 @@ def wide(
     return _series_of(table, numeric(table, values), label, group, layout)
 
 # %% ../nbs/frames.ipynb #bcf493b6
-def _fair(table: Table, layout: Layout, found: Recordings) -> Recordings:
+def _fair(table: Table, layout: Layout, group: int | None, found: Recordings) -> Recordings:
     "Without groups that nobody asked for, if a class has one only: no split could keep them together."
-    if found.groups is None or found.labels is None or layout.group:
+    if group is None or found.groups is None or layout.group:
         return found
     for name in np.unique(found.labels):
         if len(set(found.groups[found.labels == name])) < 2:
-            tell(table, f"class {name} comes of one {table.names[named(table, GROUPS) or 0]} only, so series are split "
+            tell(table, f"class {name} comes of one {table.names[group]} only, so series are split "
                         "one by one after all; a model may learn who it was")
             return replace(found, groups=None)
     return found
@@ -78,7 +81,7 @@ def _series_of(table: Table, columns: list[int], label: int | None, group: int |
         first_column=columns[0] + 1 if len(by_channel) == 1 else 0)
     if label is None:
         return found
-    return _fair(table, layout, replace(found, labels=labels_at(found, texts_of(table, label))))
+    return _fair(table, layout, group, replace(found, labels=labels_at(found, texts_of(table, label))))
 
 # %% ../nbs/frames.ipynb #8f0a78cb
 def _side_by_side(table: Table, columns: list[int]) -> dict[str, list[int]]:  # channel: its columns, in their order
@@ -98,9 +101,9 @@ def _side_by_side(table: Table, columns: list[int]) -> dict[str, list[int]]:  # 
 def _order(table: Table, column: int) -> np.ndarray:  # (n_rows,)
     "A column of times as numbers: as they stand, or dates as seconds."
     texts = texts_of(table, column)
-    if all(PLAIN_NUMBER.fullmatch(text) for text in texts):
-        return np.array(texts, dtype=np.float64)
     plain = [bool(PLAIN_NUMBER.fullmatch(text)) for text in texts]
+    if all(plain):
+        return np.array(texts, dtype=np.float64)
     if 2 * sum(plain) > len(plain):
         row = plain.index(False)
         raise InputError(f"{table.place(row, column)}: {texts[row][:30]!r} is no number, as the other times are.")
@@ -133,12 +136,12 @@ def long(
     labelled: bool | None = True,  # as for `wide`
 ) -> Recordings:
     "A row a time step; raises `InputError` where a column is missing or contradicts itself."
-    id_ = column_of(table, layout.id, "--id") if layout.id else named(table, IDS)
+    id_ = said_or_named(table, layout.id, "--id", IDS)
     if id_ is None:
         raise InputError(f"{table.path}: it does not show which recording a row belongs to; name that column with "
                          "--id.")
-    time = column_of(table, layout.time, "--time") if layout.time else named(table, TIMES)
-    label = column_of(table, layout.label, "--label") if layout.label else named(table, LABELS)
+    time = said_or_named(table, layout.time, "--time", TIMES)
+    label = said_or_named(table, layout.label, "--label", LABELS)
     group = group_column(table, layout, label)
     if label is None and labelled:
         raise InputError(f"{table.path}: it does not show which column holds the labels; name it with --label.")
@@ -186,7 +189,8 @@ def _assembled(table: Table, layout: Layout, id_: int, time: int | None, label: 
     found = Recordings(table.path, x, lines=lines, channels=names, groups=groups, unit=table.unit, layout=known)
     if label is None:
         return found
-    return _fair(table, layout, replace(found, labels=labels_at(found, _one_each(table, label, parts, ids))))
+    labels = labels_at(found, _one_each(table, label, parts, ids))
+    return _fair(table, layout, group, replace(found, labels=labels))
 
 # %% ../nbs/frames.ipynb #602fb878
 def _tell_clock(table: Table, member: np.ndarray, order: np.ndarray, time: int) -> None:
@@ -220,7 +224,7 @@ def read_table_file(
     if by and not layout.id and layout.skip is None:
         tell(table, f"column {by} only names the rows; it is left out")
         layout = replace(layout, id=by)
-    if not layout.id and _seems_long(table, layout):
+    if not layout.id and layout.skip is None and _seems_long(table, layout):
         raise InputError(f"{table.path} looks like a table with a row a time step ({table.cells.shape[1]} columns, "
                          f"{len(table.cells)} rows); name the column that says which recording a row belongs to with "
                          f"--id{'' if table.names else ', by its number, from 1'}.")
@@ -241,7 +245,7 @@ def _seems_long(table: Table, layout: Layout) -> bool:
         return True
     if not table.names or n_rows < 10 * n_columns or _counted(table.names):
         return False
-    label = named(table, LABELS) if not layout.label else column_of(table, layout.label, "--label")
+    label = said_or_named(table, layout.label, "--label", LABELS)
     if label is None:
         return named(table, TIMES) is not None
     texts = texts_of(table, label)

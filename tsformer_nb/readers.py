@@ -240,9 +240,8 @@ def _is_header(rows: list[list[str]]) -> int:
 # %% ../nbs/readers.ipynb #2f13d203
 def _without_ends(rows: list[list[str]]) -> list[list[str]]:
     "Rows without the separator that some programs write behind the last field of each."
-    while len(max(rows, key=len)) > 1 and all(row[-1] == "" for row in rows if len(row) == len(max(rows, key=len))):
-        longest = len(max(rows, key=len))
-        rows = [row[:-1] if len(row) == longest else row for row in rows]
+    while (longest := max(map(len, rows))) > 1 and not any(row[-1] for row in rows if len(row) == longest):
+        rows = [row[:longest - 1] for row in rows]
     return rows
 
 

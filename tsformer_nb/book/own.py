@@ -92,7 +92,7 @@ def archive_giveaways(
     path: str | Path = RESULTS / "giveaways.csv",
     names: tuple[str, ...] = UCR,
 ) -> list[dict]:
-    "A row for each finding; two minutes for 51 sets."
+    "A row for each finding; half a minute for 51 sets."
     rows = []
     for name in names:
         with warnings.catch_warnings():
