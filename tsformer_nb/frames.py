@@ -277,7 +277,7 @@ def _read_parquet(path: Path) -> Table:
         raise InputError(f"{path}: reading Parquet needs pandas and pyarrow: pip install 'tsformer_nb[parquet]', or "
                          "save the table as CSV.") from None
     try:
-        frame = pandas.read_parquet(path)
+        frame = pandas.read_parquet(path).astype(object)  # text is decoded only now, and may be damaged
     except ImportError:
         raise InputError(f"{path}: reading Parquet needs pyarrow: pip install 'tsformer_nb[parquet]', or save the "
                          "table as CSV.") from None
@@ -288,5 +288,5 @@ def _read_parquet(path: Path) -> Table:
     for name in frame.columns:
         if hasattr(frame[name].iloc[0], "__len__") and not isinstance(frame[name].iloc[0], str):
             raise InputError(f"{path}: column {name} holds lists; write a column for each step, or a row a time step.")
-    cells = frame.astype(object).where(frame.notna(), "").astype(str).to_numpy()
+    cells = frame.where(frame.notna(), "").astype(str).to_numpy()
     return Table(path, cells, tuple(map(str, frame.columns)), None, "row")
