@@ -59,12 +59,14 @@ KINDS = {  # kind of a cell: its mark in each language
     "package": ("in the package", "パッケージに入るコード"),
     "plumbing": ("plumbing", "補助コード"),
     "slow": ("stored result", "保存済みの結果"),
+    "folded": ("code", "コード"),
     "solution": ("solution", "解答例"),
 }
 
 # %% ../../nbs/staging.ipynb #0eb1042c
 def kind_of(
     code: str,  # of a cell, with its directives
+    exercises: bool = False,  # whether it stands among the exercises, where what is folded is a solution
 ) -> str | None:  # a key of KINDS, or None
     "What a code cell is to a reader."
     if re.match(r"#\| (hide|default_exp|echo: false)", code):
@@ -73,7 +75,7 @@ def kind_of(
         names = re.search(r"^(def |class |@|[A-Z_]+ = )", code, re.M)
         return "package" if code.startswith("#| exports") else "plumbing" if names else None
     if re.search(r"^#\| code-fold: true", code, re.M):
-        return "solution"
+        return "solution" if exercises else "folded"
     if code.startswith("#| slow"):
         return "slow"
     return "test" if re.search(r"^\s*(assert |with pytest\.raises|np\.testing\.)", code, re.M) else None
@@ -91,14 +93,15 @@ def staged_code(
     code: str,  # of a cell
     number: int,  # of the cell
     lang: str,  # "en" or "ja"
+    exercises: bool = False,  # whether it stands among them
 ) -> str:  # with a label that holds its kind, and a fold where it has one
     "Prepare a code cell for nbdev and the renderer."
-    kind = kind_of(code)
+    kind = kind_of(code, exercises)
     if kind is None:
         return code
     if kind == "plumbing":
         code = code.replace("#| export\n", "", 1)
-    if kind in ("plumbing", "solution", "slow"):
+    if kind in ("plumbing", "folded", "solution", "slow"):
         fold = f'#| code-fold: true\n#| code-summary: "{_summary(code, kind, lang)}"\n'
         code = fold + re.sub(r"^#\| code-fold: true\n", "", code)
     return f"#| label: {kind}-{number}\n{code}"
@@ -111,11 +114,14 @@ def stage_notebook(
     "Everything that is done to a notebook before it is rendered."
     result = one_language({**notebook, "cells": with_anchors(notebook["cells"])}, lang)
     unnumbered = lambda found: f"]({page_name(found[1] + '.x')}.ipynb"
+    exercises = False
     for number, cell in enumerate(result["cells"]):
         text = source(cell)
         if cell["cell_type"] == "code":
-            text = staged_code(text, number, lang)
+            text = staged_code(text, number, lang, exercises)
         else:
+            if sections := re.findall(r"^## (.+)", text, re.M):
+                exercises = sections[-1].startswith(("Exercises", "演習"))
             text = re.sub(r"\]\((?!https?:)([^)\s]+)\.ipynb", unnumbered, text)
         cell["source"] = text.splitlines(keepends=True)
     return result
