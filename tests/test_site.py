@@ -182,7 +182,8 @@ def test_cells_are_marked_and_solutions_folded(site):
             assert not soup.select(".cell-solution > .cell-output"), name
             in_exercises = {"Exercises", "演習"}
             assert {cell.find_previous("h2").get_text(strip=True) for cell in solutions} <= in_exercises, name
-            assert not [out for out in soup.select("details .cell-output") if not out.find_parent(class_="cell-solution")]
+            hidden = soup.select(".cell-folded details .cell-output, .cell-plumbing details .cell-output")
+            assert not hidden, name
 
 
 def test_the_reference_holds_every_public_name(site):
