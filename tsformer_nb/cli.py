@@ -31,6 +31,7 @@ from .loading import find_files, read_file
 from .options import layout_of, parser
 from .recipes import RECIPES
 from .recordings import Layout, Recordings, fill_gaps
+from .scaling import OWN_LEVELS, choose_scaling
 
 # %% ../nbs/cli.ipynb #494c3299
 def start_keras() -> None:
@@ -56,7 +57,10 @@ def start_keras() -> None:
 # %% ../nbs/cli.ipynb #4fa2d981
 def data_command(args: argparse.Namespace) -> None:
     "Describe a data set, and say what it gives away."
-    print(report(check_data(_described(args))))
+    data = _described(args)
+    if choose_scaling(data.x_train, data.y_train) == "series":
+        warnings.warn(OWN_LEVELS, InputWarning, stacklevel=2)
+    print(report(check_data(data)))
 
 
 def _described(args: argparse.Namespace) -> Dataset:
