@@ -197,8 +197,7 @@ def test_levels_of_their_own_are_told(tmp_path):
     rng, y = np.random.default_rng(0), np.arange(40) % 2
     x = np.sin(np.arange(50) * np.where(y, .5, .8)[:, None]) + 500 * rng.standard_normal((40, 1))  # (40, 50)
     np.savetxt(tmp_path / "mine.csv", np.c_[y, x], "%.4f", ",")
-    result = run(sys.executable, "-c", "import sys; from tsformer_nb.cli import main; "
-                 "sys.exit(main(['data', sys.argv[1]]))", tmp_path / "mine.csv")
+    result = command("data", tmp_path / "mine.csv")
     assert result.returncode == 0 and "Each series has a level of its own" in result.stderr
 
 

@@ -344,9 +344,8 @@ def test_every_page_reads_well(open_page, address, lang, viewport):
     """
     windows = [open_page("index.html", viewport, script=AXE) for _ in range(2)]
     turns = itertools.cycle([("light", "dark"), ("dark", "light")][::1 if lang == "en" else -1])
-    few = ["index", "diagnosis"]
-    many = few if viewport is PHONE else [*CHAPTERS, "index", "glossary", "reference", "site"]
-    both = PAGES if TORTURE else many
+    some = ["index", "diagnosis"] if viewport is PHONE else [*CHAPTERS, "index", "glossary", "reference", "site"]
+    both = PAGES if TORTURE else some
     pages = [(name, schemes if name in both else schemes[:1]) for name, schemes in zip(PAGES, turns)]
     work = [[(name, scheme) for name, schemes in pages[window::2] for scheme in schemes] for window in range(2)]
     busy = set()
