@@ -110,8 +110,8 @@ def test_the_data_floor_is_light():
 
 FLOORS = [["files"], ["recipes", "recordings", "archive"], ["readers", "scaling", "convert", "intake"],
           ["columns", "uea", "options"], ["frames", "weka", "arrays"], ["loading"], ["data"],
-          ["leaks", "baseline", "attention", "published"], ["encoder", "diagnosis", "trivial"],
-          ["model", "checkup", "giveaways"], ["training", "evaluation"], ["checkpoints"], ["runs"],
+          ["leaks", "baseline", "attention", "published", "patterns"], ["encoder", "diagnosis", "trivial", "ridge"],
+          ["model", "checkup", "giveaways"], ["frozen"], ["training", "evaluation"], ["checkpoints"], ["runs"],
           ["cli"]]  # each imports only from those before it
 WING = [["records", "drawing"], ["search"], ["peers", "significance", "motifs", "own"], ["bench", "results"],
         ["ablation", "elsewhere"], ["distance"], ["languages"], ["quantities"], ["running", "staging", "away"],

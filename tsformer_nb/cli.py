@@ -86,20 +86,20 @@ def train_command(args: argparse.Namespace) -> None:
              "class_weight": args.class_weight}
     config = replace(RECIPES[args.model], **{name: value for name, value in asked.items() if value is not None})
     out = Path(args.out or runs.default_folder(data, args.model, args.seed))
+    fit_by = args.fit or ("scratch" if args.epochs or args.resume else "auto")  # nothing frozen has epochs
     if args.model == "published":
         print("The published encoder is slow: expect minutes for each epoch.", file=sys.stderr)
     try:
         metrics = runs.train_run(data, args.model, config, out, overwrite=args.overwrite, resume=args.resume,
-                                 scaling=args.scaling)
+                                 scaling=args.scaling, fit_by=fit_by)
     except BaseException as error:
         unfinished = (out / runs.CHECKPOINT).exists() and not (out / "metrics.json").exists()
         if unfinished and not isinstance(error, InputError):
             print(f"\ntsformer-nb: the finished epochs are kept in {out}. The same command with --resume goes on.",
                   file=sys.stderr)
         raise
-    print(f"{metrics['model']}: {metrics['parameters']:,} parameters, {metrics['epochs']} epochs in "
-          f"{metrics['train_seconds']:.0f} s\n{_scores(metrics)}")
-    print(f"saved in {out}: metrics.json, history.csv, curves.png, confusion.png, model.keras")
+    print(f"{_fitted(metrics)}\n{_scores(metrics)}")
+    print(f"saved in {out}: {', '.join(name for name in runs.RUN_FILES if (out / name).exists())}")
 
 # %% ../nbs/cli.ipynb #a48a3b85
 def evaluate_command(args: argparse.Namespace) -> None:
@@ -137,6 +137,15 @@ def predict_command(args: argparse.Namespace) -> None:
 COMMANDS = {"data": data_command, "train": train_command, "evaluate": evaluate_command, "predict": predict_command}
 
 # %% ../nbs/cli.ipynb #712d5db7
+def _fitted(metrics: dict) -> str:
+    "How a run was fitted, in one line."
+    size, seconds = f"{metrics['model']}: {metrics['parameters']:,} parameters", f"{metrics['train_seconds']:.0f} s"
+    if metrics.get("fit") != "frozen":
+        return f"{size}, {metrics['epochs']} epochs in {seconds}"
+    best = max(metrics["mixture"], key=metrics["mixture"].get)
+    return f"{size}, encoder frozen, fitted in {seconds}; it relies most on {best}; validation leaves each series out"
+
+
 def _scores(metrics: dict) -> str:
     "The figures of a run in one line; the largest class is what always naming one class would reach."
     if "test_accuracy" not in metrics:

@@ -14,7 +14,8 @@ import numpy as np
 from .convert import as_batch, as_series
 from .data import Dataset, dither, dither_level, split
 from .files import InputError, InputWarning
-from .model import TSFormer
+from .frozen import PatternClassifier, encoded
+from .model import Portable
 from .recordings import lengths_of
 
 # %% ../nbs/evaluation.ipynb #ea831d47
@@ -23,18 +24,20 @@ def predict(
     x,  # (n_series, n_timesteps, n_channels), or anything that `as_batch` takes: lists, one series alone, shorter ones
 ) -> np.ndarray:  # (n_series, n_classes) probabilities
     "Class probabilities for each series; raises `InputError` where series do not fit the model."
-    shape = (None, *model.series_shape) if isinstance(model, TSFormer) else getattr(model, "input_shape", None) or ()
+    shape = (None, *model.series_shape) if isinstance(model, Portable) else getattr(model, "input_shape", None) or ()
     fixed = len(shape) == 3 and None not in shape[1:]  # (None, n_timesteps, n_channels)
     x = as_batch(x, shape[1], shape[2]) if fixed else as_series(x)
-    if fixed and x.shape[1] != shape[1] and not isinstance(model, TSFormer):
+    if fixed and x.shape[1] != shape[1] and not isinstance(model, Portable):
         raise InputError(f"The series have {x.shape[1]} steps, but this model takes {shape[1]}: cut or resample them.")
-    if fixed and isinstance(model, TSFormer) and not model.config.unequal and (lengths_of(x) < shape[1]).any():
+    if fixed and isinstance(model, Portable) and not model.config.unequal and (lengths_of(x) < shape[1]).any():
         warnings.warn(f"Some series are shorter than {shape[1]} steps, but the model was trained on whole ones only.",
                       InputWarning, stacklevel=2)
     ends = np.isnan(x[:, :, 0])  # (n_series, n_steps): behind the end of a series
-    if ends.any() and not isinstance(model, TSFormer):
+    if ends.any() and not isinstance(model, Portable):
         raise InputError("Some series are shorter than others, which this model cannot take: cut all to one "
                          "length.")
+    if isinstance(model, PatternClassifier):
+        return keras.ops.convert_to_numpy(model.classify(encoded(model.encoder, x)))
     answers = []
     for part in (slice(start, start + 64) for start in range(0, len(x), 64)):
         mask = {"mask": ~ends[part]} if ends.any() else {}
@@ -48,7 +51,7 @@ def score(
 ) -> tuple[float, float]:  # accuracy, mean cross-entropy
     "How good predictions are."
     of_truth = probabilities[np.arange(len(truth)), truth]
-    return float((probabilities.argmax(axis=1) == truth).mean()), float(-np.log(np.maximum(of_truth, 1e-7)).mean())
+    return float((probabilities.argmax(axis=1) == truth).mean()), abs(float(np.log(np.maximum(of_truth, 1e-7)).mean()))
 
 
 def accuracy_of(
@@ -124,23 +127,28 @@ def judge(
     data: Dataset,  # that it was trained on
     validation: float,  # share of the training series that was held out
     seed: int,  # of that split
+    left_out: tuple[np.ndarray, np.ndarray] | None = None,  # class indices and probabilities of series left out in turn
 ) -> tuple[dict[str, float | None], np.ndarray]:  # figures, and the confusion matrix of the test series
     """Every figure of a trained model: train_accuracy, val_accuracy (None: nothing held out), those of `evaluate`.
 
     Without a test part there are no test figures, and the matrix is that of the series that were held out, or else
-    of the training series.
+    of the training series. A model that was judged by leaving each series out has no train_accuracy.
     """
     from sklearn.metrics import confusion_matrix
 
     train, held_out = split(data.y_train, validation, seed, data.groups)
-    figures = {name: accuracy_of(model, data.x_train[part], data.y_train[part])
-               for name, part in (("train_accuracy", train), ("val_accuracy", held_out))}
+    figures: dict[str, float | None]
+    if left_out:
+        figures = {"val_accuracy": score(left_out[1], left_out[0])[0]}
+    else:
+        figures = {name: accuracy_of(model, data.x_train[part], data.y_train[part])
+                   for name, part in (("train_accuracy", train), ("val_accuracy", held_out))}
     if len(data.x_test):
         truth, probabilities = data.y_test, predict(model, data.x_test)  # (n_test,), (n_test, n_classes)
         figures |= evaluate(model, data, probabilities)
     else:
         shown = held_out if len(held_out) else train
-        truth, probabilities = data.y_train[shown], predict(model, data.x_train[shown])
+        truth, probabilities = left_out or (data.y_train[shown], predict(model, data.x_train[shown]))
         figures |= {"largest_class": float(np.bincount(truth).max() / len(truth))}
     tell_one_class(probabilities, data.classes)
     return figures, confusion_matrix(truth, probabilities.argmax(axis=1), labels=range(data.n_classes))

@@ -120,9 +120,10 @@ class Stages(keras.Model):
 
 # %% ../nbs/08_model.ipynb #1caec6d7
 class Portable(keras.Model):
-    "What Keras asks of a `TSFormer` that is to be built into other models, saved, cloned or exported."
+    "What Keras asks of a model that is to be built into other models, saved, cloned or exported."
 
     supports_masking = True
+    settings: type = TSFormerConfig  # what the constructor takes
 
     def compute_mask(self, inputs, previous_mask=None):  # class probabilities have no steps
         return None
@@ -136,10 +137,10 @@ class Portable(keras.Model):
 
     @classmethod
     def from_config(cls, config):  # files of older versions hold no "dtype" and no "trainable"
-        sizes = {field.name: config[field.name] for field in fields(TSFormerConfig) if field.name in config}
+        sizes = {field.name: config[field.name] for field in fields(cls.settings) if field.name in config}
         others = {name: value for name, value in config.items() if name not in sizes}
         sizes |= {name: tuple(value) for name, value in sizes.items() if isinstance(value, list)}
-        return cls(TSFormerConfig(**sizes), **others)
+        return cls(cls.settings(**sizes), **others)
 
     def with_classes(
         self,

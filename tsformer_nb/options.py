@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from .files import InputError
-from .recipes import MODELS
+from .recipes import FITS, MODELS
 from .recordings import Layout
 from .scaling import SCALINGS
 
@@ -66,6 +66,8 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", default="FordA", metavar="NAME|DIR|FILE", help=SET)
     command.add_argument("--test", metavar="FILE", help="the file of the test part, where it lies elsewhere")
     command.add_argument("--model", default="tsformer", choices=tuple(MODELS), help=f"{about} (tsformer)")
+    command.add_argument("--fit", choices=tuple(FITS),
+                         help="; ".join(f"{name}: {words}" for name, words in FITS.items()) + " (auto)")
     command.add_argument("--epochs", type=number(1), metavar="N", help="how long (tsformer: 40, others: at most 200)")
     command.add_argument("--validation", type=share, metavar="SHARE",
                          help="share of the training series kept for validation curves (0.2); 0 trains on every series")

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import platform
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -24,7 +25,8 @@ from .checkpoints import CHECKPOINT, FORMAT, Keeper, Pause
 from .data import Dataset
 from .evaluation import judge, plot_confusion
 from .files import InputError, is_genuine, only_one, sha256_of, whole_file, write_whole
-from .recipes import PUBLISHED, RECIPES, TrainingConfig
+from .frozen import fit_frozen
+from .recipes import PUBLISHED, RECIPES, TrainingConfig, way_to_fit
 from .recordings import Layout
 from .training import early_stopping, fit, make_model, plot_curves, progress_bar
 
@@ -104,10 +106,11 @@ def _png(figure) -> bytes:
 def _save(out: Path, model: keras.Model, metrics: dict, history: dict, matrix: np.ndarray) -> dict:
     "Leave the files of a run; metrics.json comes last, so where it is the run is whole."
     metrics = {**metrics, "model_sha256": save_model(model, out / "model.keras")}
-    write_whole(out / "curves.png", _png(plot_curves(history, label=metrics["model"])))
+    if history:
+        write_whole(out / "curves.png", _png(plot_curves(history, label=metrics["model"])))
     write_whole(out / "confusion.png", _png(plot_confusion(matrix, metrics["classes"])))
     write_whole(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-    (out / CHECKPOINT).unlink()  # only now is it of no more use
+    (out / CHECKPOINT).unlink(missing_ok=True)  # only now is it of no more use
     return metrics
 
 
@@ -129,6 +132,20 @@ def default_folder(
     "Where a run goes if nothing else is said."
     return Path("runs") / f"{data.name}-{kind}-{seed}"
 
+# %% ../nbs/runs.ipynb #f17b0c01
+def _frozen_run(data: Dataset, config: TrainingConfig, out: Path, about: dict, scaling: str | None,
+                progress: bool) -> dict:
+    "A run of `fit_frozen`: no series is held out, each is left out once."
+    start = time.perf_counter()
+    model, rule = fit_frozen(data, config.seed, scaling, config.class_weight, progress)
+    seconds = time.perf_counter() - start
+    figures, matrix = judge(model, data, 0, config.seed, (data.y_train[rule.judged], rule.left_out))
+    metrics = {**about, "fit": "frozen", "training": {"seed": config.seed, "class_weight": config.class_weight},
+               "validation": "each training series left out once", "scaling": "+".join(model.config.units),
+               "mixture": {" + ".join(mix): round(share, 3) for mix, share in rule.shares.items()},
+               "parameters": model.count_params(), "epochs": 0, "train_seconds": round(seconds, 1), **figures}
+    return _save(out, model, metrics, {}, matrix)
+
 # %% ../nbs/runs.ipynb #f6af7c6a
 def train_run(
     data: Dataset,  # the data set to be learned
@@ -140,14 +157,19 @@ def train_run(
     resume: bool = False,  # go on with a run that was stopped
     callbacks: Sequence[keras.callbacks.Callback] = (),  # to be called while it trains
     scaling: str | None = None,  # one of `SCALINGS`; None: chosen from the data
+    fit_by: str = "scratch",  # one of `FITS`
 ) -> dict:  # what metrics.json holds
     """Train, evaluate and save: metrics.json, history.csv, curves.png, confusion.png and model.keras in one folder.
 
-    Raises `InputError` if the folder cannot be written, or holds a run and neither `overwrite` nor `resume` is given.
+    A frozen fit has no epochs, so neither history.csv nor curves.png. Raises `InputError` if the folder cannot be
+    written, or holds a run and neither `overwrite` nor `resume` is given.
     """
     config = config or RECIPES.get(kind, PUBLISHED)  # make_model refuses an unknown kind
     out = Path(out or default_folder(data, kind, config.seed))
     about, digest = _about(data, kind, config), _digest(data)
+    if way_to_fit(fit_by, kind, len(data.y_train)) == "frozen":
+        with _claimed(out, overwrite, resume):
+            return _frozen_run(data, config, out, about, scaling, progress)
     model = make_model(kind, data, config.seed, scaling)
     about |= {"scaling": model.config.scaling} if kind == "tsformer" else {}
     with _claimed(out, overwrite, resume):
