@@ -14,7 +14,7 @@ import numpy as np
 from .convert import as_batch, as_series
 from .data import Dataset, dither, dither_level, split
 from .files import InputError, InputWarning
-from .frozen import PatternClassifier, encoded
+from .frozen import PatternClassifier, encoded, in_batches
 from .model import Portable
 from .recordings import lengths_of
 
@@ -37,7 +37,7 @@ def predict(
         raise InputError("Some series are shorter than others, which this model cannot take: cut all to one "
                          "length.")
     if isinstance(model, PatternClassifier):
-        return keras.ops.convert_to_numpy(model.classify(encoded(model.encoder, x)))
+        return in_batches(model.classify, encoded(model.encoder, x))
     answers = []
     for part in (slice(start, start + 64) for start in range(0, len(x), 64)):
         mask = {"mask": ~ends[part]} if ends.any() else {}

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['FEATURES', 'BATCH', 'MIXES', 'check_pattern_sizes', 'PatternConfig', 'PatternEncoder', 'LinearRule',
-           'PatternClassifier', 'units_for', 'pattern_config_for', 'encoded', 'by_kind', 'fit_frozen']
+           'PatternClassifier', 'units_for', 'pattern_config_for', 'encoded', 'in_batches', 'by_kind', 'fit_frozen']
 
-# %% ../nbs/16_frozen.ipynb #fde51245
+# %% ../nbs/16_frozen.ipynb #c4298299
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -36,7 +37,7 @@ def check_pattern_sizes(
         raise InputError(f"units={config.units}, scaling={config.scaling!r}: units are \"series\", \"set\" or both, "
                          f"scaling is one of {', '.join(SCALINGS)}.")
 
-# %% ../nbs/16_frozen.ipynb #50012b8f
+# %% ../nbs/16_frozen.ipynb #8598578c
 FEATURES = ("shapes", "places", "spectrum", "steps")  # of features, for each unit
 
 
@@ -48,7 +49,7 @@ class PatternConfig:
     n_channels: int = 1  # measurements at each step
     units: tuple[str, ...] = ("series",)  # "series": each at unit scale; "set": one scale for all; or both
     n_points: int = 512  # to which each series is stretched
-    n_filters: int = 48  # at each dilation
+    n_filters: int = 96  # at each dilation
     n_levels: int = 5  # for each filter
     n_parts: int = 8  # of a series
     n_rivals: int = 8  # filters of which one wins
@@ -73,7 +74,7 @@ class PatternConfig:
     def __post_init__(self):
         check_pattern_sizes(self)
 
-# %% ../nbs/16_frozen.ipynb #81868325
+# %% ../nbs/16_frozen.ipynb #778e5a70
 @keras.saving.register_keras_serializable("tsformer_nb")
 class PatternEncoder(Portable):
     "Counts, spectrum and steps of any series: (batch, n_timesteps, n_channels) -> (batch, n_features)."
@@ -89,8 +90,13 @@ class PatternEncoder(Portable):
         self.config = config
         sizes = {name: getattr(config, name) for name in ("n_filters", "n_levels", "n_parts", "n_rivals", "seed")}
         self.patterns = {unit: Patterns(**sizes, dtype="float32", name=f"patterns_{unit}") for unit in config.units}
+        self.build((None, config.n_timesteps, config.n_channels))
+
+    def build(self, shape):  # (batch, n_timesteps, n_channels): makes the weights, without a call
         for layer in self.patterns.values():
-            layer.build((None, config.n_points, config.n_channels))
+            if not layer.built:
+                layer.build((None, self.config.n_points, self.config.n_channels))
+        self.built = True
 
     def view(self, x, unit, mask=None):  # (batch, n_timesteps, n_channels) raw -> (batch, n_points, n_channels)
         x, there = with_ends(x, self.config.n_timesteps, mask, unequal=True)
@@ -149,7 +155,7 @@ class LinearRule(layers.Layer):
     def get_config(self):
         return {**super().get_config(), "n_classes": self.n_classes}
 
-# %% ../nbs/16_frozen.ipynb #f17d633c
+# %% ../nbs/16_frozen.ipynb #660a1722
 @keras.saving.register_keras_serializable("tsformer_nb")
 class PatternClassifier(Portable):
     "A linear rule on the features of a `PatternEncoder`: raw series -> (batch, n_classes) probabilities."
@@ -167,9 +173,10 @@ class PatternClassifier(Portable):
         self.classify = LinearRule(config.n_classes, dtype="float32", name="classify")
         self.build((None, config.n_timesteps, config.n_channels))
 
-    def build(self, shape):  # (batch, n_timesteps, n_channels)
-        if not self.built:
-            self.compute_output_spec(keras.KerasTensor(shape, dtype="float32"))
+    def build(self, shape):  # (batch, n_timesteps, n_channels): makes the weights, without a call
+        if not self.classify.built:
+            self.classify.build((None, sum(self.config.widths.values())))
+        self.built = True
 
     def call(self, x, training=None, mask=None):
         return self.classify(self.encoder(x, mask=mask))  # (batch, n_classes)
@@ -197,7 +204,7 @@ def pattern_config_for(
                  unequal=data.unequal, units=units, **scale)
     return PatternConfig(**{**sizes, **changes})
 
-# %% ../nbs/16_frozen.ipynb #8a0ccc02
+# %% ../nbs/16_frozen.ipynb #375c773e
 BATCH = 32  # series at a time; always as many, so that a program is compiled once and rounding is always the same
 
 
@@ -207,13 +214,24 @@ def encoded(
     progress: bool = False,  # show a progress bar on standard error
 ) -> np.ndarray:  # (n_series, n_features)
     "The features of any number of series."
+    missing = max(0, encoder.config.n_timesteps - x.shape[1])
+    x = np.pad(x, ((0, 0), (0, missing), (0, 0)), constant_values=np.nan)
+    return in_batches(encoder.predict_on_batch, x, progress)
+
+
+def in_batches(
+    function: Callable,  # takes and gives (BATCH, ...)
+    x: np.ndarray,  # (n, ...)
+    progress: bool = False,  # show a progress bar on standard error
+) -> np.ndarray:  # (n, ...)
+    "A function of a fixed number of rows on any number of them; the last batch is filled up."
     from tqdm import tqdm
 
     found = []
     for start in tqdm(range(0, len(x), BATCH), "features", disable=not progress):
         part = x[start:start + BATCH]
         part = np.concatenate([part, np.repeat(part[:1], BATCH - len(part), axis=0)])
-        found.append(ops.convert_to_numpy(encoder.predict_on_batch(part)))
+        found.append(ops.convert_to_numpy(function(part)))
     return np.concatenate(found)[:len(x)]
 
 
@@ -225,7 +243,7 @@ def by_kind(
     widths = list(config.widths.values())
     return dict(zip(config.kinds, np.split(features, np.cumsum(widths)[:-1], axis=1)))
 
-# %% ../nbs/16_frozen.ipynb #4cfc24d6
+# %% ../nbs/16_frozen.ipynb #8c3fe365
 MIXES = (("shapes",), ("shapes", "places"), ("places",), ("shapes", "places", "spectrum"),
          ("shapes", "places", "steps"), ("steps",))  # of kinds, each tried by itself
 
@@ -234,7 +252,7 @@ def fit_frozen(
     data: Dataset,  # its training part is used, and all of it
     seed: int = 0,  # decides filters and examples
     scaling: str | None = None,  # one of `SCALINGS`; None: the data decide
-    class_weight: str | None = None,  # "balanced": each class counts as much as any other
+    class_weight: str | dict[int, float] | None = None,  # "balanced": each class counts alike; or how much each counts
     progress: bool = False,  # show a progress bar on standard error
 ) -> tuple[PatternClassifier, Mixture]:  # the model, and the rule in it, with what it says of series left out
     "A model in seconds: levels from some of the series, then a linear rule; nothing is trained by gradients."
@@ -245,7 +263,12 @@ def fit_frozen(
         adapt_levels(patterns, ops.convert_to_numpy(encoder.view(examples, unit)))
     features = by_kind(encoded(encoder, data.x_train, progress), model.config)
     mixes = [tuple(f"{unit} {kind}" for kind in mix) for unit in model.config.units for mix in MIXES]
-    weight = (len(data.y_train) / np.bincount(data.y_train))[data.y_train] if class_weight else None
+    if class_weight not in (None, "balanced") and not isinstance(class_weight, dict):
+        raise InputError(f"class_weight={class_weight!r}: choose \"balanced\", or say how much each class counts.")
+    counts = class_weight if isinstance(class_weight, dict) else {}
+    if class_weight == "balanced":
+        counts = dict(enumerate(1 / np.bincount(data.y_train)))
+    weight = np.array([counts.get(index, 1.0) for index in data.y_train.tolist()])  # (n_train,)
     rule = fit_mixture(features, data.y_train, mixes, weight, seed)
     model.classify.take(rule)
     return model, rule
