@@ -74,7 +74,7 @@ class PatternConfig:
     def __post_init__(self):
         check_pattern_sizes(self)
 
-# %% ../nbs/16_frozen.ipynb #778e5a70
+# %% ../nbs/16_frozen.ipynb #38901f03
 @keras.saving.register_keras_serializable("tsformer_nb")
 class PatternEncoder(Portable):
     "Counts, spectrum and steps of any series: (batch, n_timesteps, n_channels) -> (batch, n_features)."
@@ -103,19 +103,15 @@ class PatternEncoder(Portable):
         x = stretched(scaled(x, there, self.config), lengths(there), self.config.n_points)
         return at_unit_scale(x) if unit == "series" else x
 
-    def features(self, x, mask=None):  # a tensor (batch, n) for each of `config.kinds`
+    def call(self, x, training=None, mask=None):
         found = []
         for unit, patterns in self.patterns.items():
             view = self.view(x, unit, mask)         # (batch, n_points, n_channels)
             n_points, n_channels = view.shape[1:]
             spectrum = [log_spectrum(view, window) for window in (n_points, n_points // 4)]
             steps = ops.mean(ops.reshape(view, (-1, 128, n_points // 128, n_channels)), axis=2)
-            found += [*patterns(view), ops.concatenate(spectrum, axis=1),
-                      ops.reshape(steps, (-1, 128 * n_channels))]
-        return dict(zip(self.config.kinds, found))
-
-    def call(self, x, training=None, mask=None):
-        return ops.concatenate(list(self.features(x, mask).values()), axis=1)  # (batch, n_features)
+            found += [*patterns(view), *spectrum, ops.reshape(steps, (-1, 128 * n_channels))]
+        return ops.concatenate(found, axis=1)       # (batch, n_features): `config.kinds`, one after the other
 
 # %% ../nbs/16_frozen.ipynb #1fabbaf5
 @keras.saving.register_keras_serializable("tsformer_nb")
@@ -243,11 +239,11 @@ def by_kind(
     widths = list(config.widths.values())
     return dict(zip(config.kinds, np.split(features, np.cumsum(widths)[:-1], axis=1)))
 
-# %% ../nbs/16_frozen.ipynb #8c3fe365
+# %% ../nbs/16_frozen.ipynb #60bf0d61
 MIXES = (("shapes",), ("shapes", "places"), ("places",), ("shapes", "places", "spectrum"),
          ("shapes", "places", "steps"), ("steps",))  # of kinds, each tried by itself
 
-
+# %% ../nbs/16_frozen.ipynb #e762a2ed
 def fit_frozen(
     data: Dataset,  # its training part is used, and all of it
     seed: int = 0,  # decides filters and examples
