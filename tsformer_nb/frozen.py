@@ -113,7 +113,7 @@ class PatternEncoder(Portable):
             found += [*patterns(view), *spectrum, ops.reshape(steps, (-1, 128 * n_channels))]
         return ops.concatenate(found, axis=1)       # (batch, n_features): `config.kinds`, one after the other
 
-# %% ../nbs/16_frozen.ipynb #1fabbaf5
+# %% ../nbs/16_frozen.ipynb #f215e7da
 @keras.saving.register_keras_serializable("tsformer_nb")
 class LinearRule(layers.Layer):
     "What `fit_mixture` finds, as a layer: (batch, n_features) -> (batch, n_classes) probabilities."
@@ -133,7 +133,8 @@ class LinearRule(layers.Layer):
         self.bias = self.add_weight((self.n_classes,), "zeros", name="bias")
 
     def call(self, features):  # (batch, n_features)
-        features = ops.clip((features - self.mean) * self.scale, -self.limit, self.limit)
+        limit = ops.convert_to_tensor(self.limit)
+        features = ops.clip((features - self.mean) * self.scale, -limit, limit)
         return ops.softmax(ops.matmul(features, self.kernel) + self.bias)  # (batch, n_classes)
 
     def take(

@@ -126,7 +126,7 @@ class Counts(layers.Layer):
     def in_parts(self, x):  # (batch, n_points, n_filters) -> (batch, n_parts, n_filters): means
         return ops.mean(ops.reshape(x, (-1, self.n_parts, x.shape[1] // self.n_parts, self.n_filters)), axis=2)
 
-# %% ../nbs/15_patterns.ipynb #d31c2e5d
+# %% ../nbs/15_patterns.ipynb #aae3b258
 @keras.saving.register_keras_serializable("tsformer_nb")
 class Patterns(Counts):
     "Counts the answers of random filters: (batch, n_points, n_channels) -> over all points, and in parts."
@@ -154,7 +154,8 @@ class Patterns(Counts):
     def call(self, x):  # (batch, n_points, n_channels) -> (batch, n_shapes), (batch, n_places)
         seen = with_differences(x)
         bank = lambda filters, offset, levels, places: self.count(answers_to(seen, filters, places) + offset, levels)
-        weights = (self.filters, self.offset, self.levels, ops.convert_to_tensor(tap_places(x.shape[1])))
+        weights = [ops.convert_to_tensor(weight) for weight in (self.filters, self.offset, self.levels)]
+        weights = (*weights, ops.convert_to_tensor(tap_places(x.shape[1])))
         counts = ops.map(lambda weights: bank(*weights), weights)  # one dilation after the other
         return tuple(ops.reshape(ops.swapaxes(one, 0, 1), (-1, one.shape[0] * one.shape[2])) for one in counts)
 

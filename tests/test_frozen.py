@@ -1,0 +1,132 @@
+"The frozen fit from a terminal, on another backend, and with series of every form."
+import importlib.util
+import json
+import sys
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from conftest import command, run
+from tsformer_nb.data import Dataset, load_dataset
+from tsformer_nb.evaluation import predict
+from tsformer_nb.files import InputError
+from tsformer_nb.frozen import PatternClassifier, fit_frozen
+from tsformer_nb.runs import load_run, train_run
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return load_dataset("sample")
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    "A run with few series, as `train` makes it when nothing else is said."
+    folder = tmp_path_factory.mktemp("frozen")
+    return folder, command("train", "--data", "sample", cwd=folder)
+
+
+def test_few_series_are_fitted_frozen(fitted, sample):
+    folder, said = fitted
+    out = folder / "runs" / "FordA_sample-tsformer-0"
+    assert said.returncode == 0 and "encoder frozen" in said.stdout, said.stderr
+    assert {path.name for path in out.iterdir()} == {"metrics.json", "confusion.png", "model.keras"}
+    model, metrics = load_run(out)
+    assert metrics["fit"] == "frozen" and metrics["test_accuracy"] > .7 and isinstance(model, PatternClassifier)
+    right = predict(model, sample.x_test).argmax(axis=1) == sample.y_test
+    assert right.mean() == metrics["test_accuracy"]
+    again = command("evaluate", out, cwd=folder)
+    assert f"{metrics['test_accuracy']:.4f} raw" in again.stdout
+
+
+def test_what_was_finished_is_neither_lost_nor_resumed(fitted):
+    folder, _ = fitted
+    for extra, sentence in (([], "holds a run already"), (["--fit", "frozen", "--resume"], "nothing to resume")):
+        again = command("train", "--data", "sample", *extra, cwd=folder)
+        assert again.returncode == 2 and sentence in again.stderr
+    wrong = command("train", "--data", "sample", "--model", "published", "--fit", "frozen", cwd=folder)
+    assert wrong.returncode == 2 and "no frozen encoder" in wrong.stderr
+
+
+def test_one_seed_one_answer(sample):
+    one, two, other = (predict(fit_frozen(sample, seed)[0], sample.x_test) for seed in (0, 0, 1))
+    assert np.array_equal(one, two) and not np.array_equal(one, other)
+
+
+def test_only_the_training_part_is_looked_at(sample):
+    "Another test part, the same model."
+    other = replace(sample, x_test=sample.x_test[::-1] * 3, y_test=1 - sample.y_test)
+    weights = [fit_frozen(data)[0].get_weights() for data in (sample, other)]
+    assert all(np.array_equal(one, two) for one, two in zip(*weights))
+
+
+def test_series_left_out_tell_the_truth(sample):
+    "Their accuracy is that of a rule fitted anew without each, up to what the levels of the filters owe to them."
+    _, rule = fit_frozen(sample)
+    claimed = (rule.left_out.argmax(axis=1) == sample.y_train).mean()
+    hits = []
+    for part in np.array_split(np.random.default_rng(0).permutation(64), 8):
+        rest = np.setdiff1d(np.arange(64), part)
+        model, _ = fit_frozen(replace(sample, x_train=sample.x_train[rest], y_train=sample.y_train[rest]))
+        hits += list(predict(model, sample.x_train[part]).argmax(axis=1) == sample.y_train[part])
+    assert abs(np.mean(hits) - claimed) < .15
+
+
+@pytest.mark.parametrize("unit", [1, 1e6, 1e-6])
+def test_the_unit_of_the_data_does_not_matter(unit, sample):
+    answers = [predict(fit_frozen(replace(sample, x_train=sample.x_train * size, x_test=sample.x_test * size))[0],
+                       sample.x_test * size) for size in (1, unit)]
+    assert (answers[0].argmax(axis=1) == answers[1].argmax(axis=1)).mean() > .9
+
+
+def test_rare_classes_count_when_asked():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [54, 6])
+    x = rng.normal(size=(60, 50)) + .25 * y[:, None] * np.sin(np.arange(50))
+    data = Dataset("rare", x, y)
+    plain, fair = (predict(fit_frozen(data, class_weight=way)[0], x).mean(axis=0)[1] for way in (None, "balanced"))
+    assert fair > plain
+    with pytest.raises(InputError, match="class_weight"):
+        fit_frozen(data, class_weight="heavy")
+
+
+def test_one_series_a_class_is_enough(tmp_path):
+    "As in Fungi: nothing can be judged by leaving it out, but a model there is."
+    x = np.sin(np.arange(60) * np.array([[.1], [.3], [.7], [1.2]]))
+    data = Dataset("four", x, np.arange(4), x + .05 * np.random.default_rng(0).normal(size=x.shape), np.arange(4))
+    metrics = train_run(data, out=tmp_path, fit_by="auto", progress=False)
+    assert metrics["fit"] == "frozen" and metrics["test_accuracy"] == 1 and metrics["val_accuracy"] < 1
+
+
+def test_nothing_to_hold_on_to_is_told():
+    with pytest.raises(InputError, match="never change"):
+        fit_frozen(Dataset("flat", np.ones((10, 30)), np.arange(10) % 2))
+
+
+ELSEWHERE = """
+import sys, json, numpy as np, keras
+from tsformer_nb.evaluation import predict
+from tsformer_nb.runs import load_run
+assert keras.backend.backend() == "jax"
+np.save(sys.argv[2], predict(load_run(sys.argv[1])[0], np.load(sys.argv[3])))
+"""
+
+
+def test_another_backend_gives_the_same_answers(fitted, sample, tmp_path):
+    if not importlib.util.find_spec("jax"):
+        pytest.skip("jax is not installed")
+    out = fitted[0] / "runs" / "FordA_sample-tsformer-0"
+    np.save(tmp_path / "x.npy", sample.x_test)
+    result = run(sys.executable, "-c", ELSEWHERE, out, tmp_path / "y.npy", tmp_path / "x.npy", KERAS_BACKEND="jax")
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), predict(load_run(out)[0], sample.x_test), atol=1e-3)
+
+
+def test_it_is_a_keras_model_like_any_other(fitted, sample):
+    model, _ = load_run(fitted[0] / "runs" / "FordA_sample-tsformer-0")
+    assert json.loads(json.dumps(model.get_config()))["n_timesteps"] == 500
+    inputs = keras.Input((500, 1))
+    around = keras.Model(inputs, model(inputs))
+    assert np.allclose(around(sample.x_test[:8]), predict(model, sample.x_test[:8]), atol=1e-4)
