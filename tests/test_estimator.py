@@ -38,6 +38,15 @@ def test_the_whole_battery_passes():
     assert sum(one["status"] == "passed" for one in results) >= 54
 
 
+def test_aeons_battery_passes():
+    pytest.importorskip("aeon")
+    from aeon.testing.estimator_checking import check_estimator as check
+
+    from tsformer_nb.for_aeon import TSFormerForAeon
+    results = check(TSFormerForAeon, raise_exceptions=False)
+    assert {name: result for name, result in results.items() if result != "PASSED"} == {} and len(results) >= 22
+
+
 def test_pipeline_and_grid_search(tones):
     x, y = tones
     pipe = make_pipeline(FunctionTransformer(np.copy), TSFormerClassifier())

@@ -112,7 +112,7 @@ FLOORS = [["files"], ["recipes", "recordings", "archive"], ["readers", "scaling"
           ["columns", "uea", "options"], ["frames", "weka", "arrays"], ["loading"], ["data"],
           ["leaks", "baseline", "attention", "published", "patterns"], ["encoder", "diagnosis", "trivial", "ridge"],
           ["model", "checkup", "giveaways"], ["frozen"], ["training", "evaluation"], ["checkpoints"], ["runs"],
-          ["cli", "estimator"]]  # each imports only from those before it
+          ["cli", "estimator"], ["for_aeon"]]  # each imports only from those before it
 WING = [["records", "drawing"], ["search"], ["peers", "significance", "motifs", "own"], ["bench", "results"],
         ["ablation", "elsewhere"], ["distance"], ["languages"], ["quantities"], ["running", "staging", "away"],
         ["finishing", "signatures"], ["site"]]
