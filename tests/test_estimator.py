@@ -2,6 +2,7 @@
 import subprocess
 import sys
 import threading
+import time
 
 import joblib
 import keras
@@ -141,3 +142,11 @@ def test_what_cannot_be_is_told(tones):
 def test_the_import_is_light():
     code = "import sys, tsformer_nb; print(sorted({'keras', 'numpy', 'sklearn', 'tensorflow'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_the_same_model_gives_the_same_bytes(tones):
+    "So a tool that compares or caches by content is not misled by the time of day."
+    fitted = TSFormerClassifier().fit(*tones)
+    first = joblib.hash(fitted)
+    time.sleep(2.1)  # the clock of a zip file ticks every two seconds
+    assert joblib.hash(fitted) == first
