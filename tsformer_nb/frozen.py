@@ -6,7 +6,8 @@
 __all__ = ['FEATURES', 'BATCH', 'MIXES', 'check_pattern_sizes', 'PatternConfig', 'PatternEncoder', 'LinearRule',
            'PatternClassifier', 'units_for', 'pattern_config_for', 'encoded', 'in_batches', 'by_kind', 'fit_frozen']
 
-# %% ../nbs/16_frozen.ipynb #c4298299
+# %% ../nbs/16_frozen.ipynb #7538e6b3
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -201,7 +202,7 @@ def pattern_config_for(
                  unequal=data.unequal, units=units, **scale)
     return PatternConfig(**{**sizes, **changes})
 
-# %% ../nbs/16_frozen.ipynb #375c773e
+# %% ../nbs/16_frozen.ipynb #a1e05660
 BATCH = 32  # series at a time; always as many, so that a program is compiled once and rounding is always the same
 
 
@@ -213,7 +214,13 @@ def encoded(
     "The features of any number of series."
     missing = max(0, encoder.config.n_timesteps - x.shape[1])
     x = np.pad(x, ((0, 0), (0, missing), (0, 0)), constant_values=np.nan)
-    return in_batches(encoder.predict_on_batch, x, progress)
+    told = logging.getLogger("tensorflow")  # it takes several models, each compiled once, for a mistake, and says so
+    level = told.level
+    told.setLevel(logging.ERROR)
+    try:
+        return in_batches(encoder.predict_on_batch, x, progress)
+    finally:
+        told.setLevel(level)
 
 
 def in_batches(
