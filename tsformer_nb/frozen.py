@@ -202,7 +202,7 @@ def pattern_config_for(
                  unequal=data.unequal, units=units, **scale)
     return PatternConfig(**{**sizes, **changes})
 
-# %% ../nbs/16_frozen.ipynb #a1e05660
+# %% ../nbs/16_frozen.ipynb #e5d43528
 BATCH = 32  # series at a time; always as many, so that a program is compiled once and rounding is always the same
 
 
@@ -222,7 +222,7 @@ def encoded(
     finally:
         told.setLevel(level)
 
-
+# %% ../nbs/16_frozen.ipynb #059a84c2
 def in_batches(
     function: Callable,  # takes and gives (BATCH, ...)
     x: np.ndarray,  # (n, ...)
