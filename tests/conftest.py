@@ -23,6 +23,15 @@ FUZZ_SECONDS = float(os.environ.get("TSFORMER_FUZZ_SECONDS", 5))  # a format; `m
 TOKENS = [b"\t", b"\n", b"\r", b"nan", b"inf", b"1e999", b"-", b"e", b".", b",", b"\0", b"\xff", b"\xef\xbb\xbf",
           b'"', b"#", b"9" * 400, b"\x1a", b" "]  # what a fuzzer puts into a file
 
+PREDICT = """
+import sys, numpy as np, keras
+from tsformer_nb.data import load_dataset
+from tsformer_nb.evaluation import predict
+from tsformer_nb.runs import load_run
+assert keras.backend.backend() == sys.argv[2]
+np.save(sys.argv[3], predict(load_run(sys.argv[1])[0], load_dataset("sample").x_test))
+"""
+
 
 def run(*command, timeout=900, cwd=ROOT, **environment):
     "Run a command and keep what it says."

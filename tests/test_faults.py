@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import KILLS, TORTURE, command, run, tool
+from conftest import KILLS, PREDICT, TORTURE, command, run, tool
 
 TRAIN = ("train", "--data", "sample", "--epochs", "4")
 QUICK = ("train", "--data", "sample", "--epochs", "60", "--model", "collapsed")  # where any model shows it
@@ -293,16 +293,6 @@ def test_nothing_is_unpickled():
         assert "pickle" not in re.sub(r"allow_pickle=False|unpickle[sd]\b|a pickle can run", "", text), path.name
         forbidden = ("safe_mode=False", "shell=True", " eval(", "extractall")
         assert not [word for word in forbidden if word in text], path.name
-
-
-PREDICT = """
-import sys, numpy as np, keras
-from tsformer_nb.data import load_dataset
-from tsformer_nb.evaluation import predict
-from tsformer_nb.runs import load_run
-assert keras.backend.backend() == sys.argv[2]
-np.save(sys.argv[3], predict(load_run(sys.argv[1])[0], load_dataset("sample").x_test))
-"""
 
 
 def test_a_run_predicts_the_same_on_another_backend(whole_tsformer, tmp_path):

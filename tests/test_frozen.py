@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from conftest import command, run
+from conftest import PREDICT, command, run
 from tsformer_nb.data import Dataset, load_dataset
 from tsformer_nb.evaluation import predict
 from tsformer_nb.files import InputError
@@ -105,21 +105,11 @@ def test_nothing_to_hold_on_to_is_told():
         fit_frozen(Dataset("flat", np.ones((10, 30)), np.arange(10) % 2))
 
 
-ELSEWHERE = """
-import sys, json, numpy as np, keras
-from tsformer_nb.evaluation import predict
-from tsformer_nb.runs import load_run
-assert keras.backend.backend() == "jax"
-np.save(sys.argv[2], predict(load_run(sys.argv[1])[0], np.load(sys.argv[3])))
-"""
-
-
 def test_another_backend_gives_the_same_answers(fitted, sample, tmp_path):
     if not importlib.util.find_spec("jax"):
         pytest.skip("jax is not installed")
     out = fitted[0] / "runs" / "FordA_sample-tsformer-0"
-    np.save(tmp_path / "x.npy", sample.x_test)
-    result = run(sys.executable, "-c", ELSEWHERE, out, tmp_path / "y.npy", tmp_path / "x.npy", KERAS_BACKEND="jax")
+    result = run(sys.executable, "-c", PREDICT, out, "jax", tmp_path / "y.npy", KERAS_BACKEND="jax")
     assert result.returncode == 0, result.stderr
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), predict(load_run(out)[0], sample.x_test), atol=5e-4)
 

@@ -12,7 +12,6 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils import check_random_state, column_or_1d
@@ -22,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .checkpoints import FORMAT
 from .convert import as_series
 from .data import Dataset
-from .evaluation import predict
+from .evaluation import predict, some_at_a_time
 from .files import InputError, InputWarning, write_whole
 from .frozen import PatternClassifier, encoded, fit_frozen
 from .model import TSFormer
@@ -142,8 +141,7 @@ def features_in(
     "What a model hands to its last layer."
     if isinstance(model, PatternClassifier):
         return encoded(model.encoder, x)
-    return np.concatenate([keras.ops.convert_to_numpy(model.encode(x[start:start + 64], mask=whole[start:start + 64]))
-                           for whole in [~np.isnan(x[:, :, 0])] for start in range(0, len(x), 64)])
+    return some_at_a_time(model.encode, x)
 
 # %% ../nbs/17_estimator.ipynb #8b01adc4
 class Answers(Learning):

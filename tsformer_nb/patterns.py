@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TAPS', 'DILATIONS', 'REACH', 'EDGE', 'GOLDEN', 'stretched', 'at_unit_scale', 'with_differences', 'draw_filters',
-           'tap_places', 'answers_to', 'winners', 'Counts', 'Patterns', 'adapt_levels']
+           'tap_places', 'answers_to', 'winners', 'counted', 'Patterns', 'adapt_levels']
 
 # %% ../nbs/15_patterns.ipynb #5e0c831e
 import keras
@@ -74,11 +74,10 @@ DILATIONS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 60)  # points from one tap to
 def draw_filters(
     n_channels: int,  # of the series
     n_filters: int,  # at each dilation
-    n_dilations: int,
     seed: int = 0,  # the same seed draws the same filters
 ) -> np.ndarray:  # (n_dilations, TAPS * 2 * n_channels, n_filters)
     "Random filters, each with a sum of 0 and a length of 1."
-    rng = np.random.default_rng(seed)
+    rng, n_dilations = np.random.default_rng(seed), len(DILATIONS)
     taps = rng.standard_normal((n_dilations, TAPS, 2, n_channels, n_filters))
     taps -= taps.mean(axis=1, keepdims=True)
     reads = rng.integers(0, 3, (n_dilations, 1, 1, 1, n_filters))  # 0: both, 1: differences, 2: the series itself
@@ -126,23 +125,24 @@ def winners(
     return ops.reshape(ops.maximum(1 - behind / EDGE, 0), (-1, n_points, n_filters))
 
 # %% ../nbs/15_patterns.ipynb #70d1106e
-class Counts(layers.Layer):
-    "How the answers of filters are counted."
-
-    def count(self, answers, levels):  # (batch, n_points, n_filters) -> over all points, and in parts
-        above = [self.in_parts(ops.clip((answers - levels[n]) / EDGE + .5, 0, 1)) for n in range(self.n_levels)]
-        won = self.in_parts(winners(answers, self.n_rivals))        # (batch, n_parts, n_filters)
-        shapes = [*(ops.mean(share, axis=1) for share in above), ops.sqrt(ops.mean(won, axis=1))]
-        places = [ops.reshape(share, (-1, self.n_parts * self.n_filters))
-                  for share in (above[self.n_levels // 2], ops.sqrt(won))]
-        return ops.concatenate(shapes, axis=1), ops.concatenate(places, axis=1)
-
-    def in_parts(self, x):  # (batch, n_points, n_filters) -> (batch, n_parts, n_filters): means
-        return ops.mean(ops.reshape(x, (-1, self.n_parts, x.shape[1] // self.n_parts, self.n_filters)), axis=2)
+def counted(
+    answers: keras.KerasTensor,  # (batch, n_points, n_filters)
+    levels: keras.KerasTensor,  # (n_levels, n_filters)
+    n_parts: int,  # equal parts of the series
+    n_rivals: int,  # filters of which one wins
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:  # over all points (batch, n_shapes), in parts (batch, n_places)
+    "How often filters answer above levels, and how often louder than their rivals."
+    n_points, n_filters = answers.shape[1:]
+    in_parts = lambda x: ops.mean(ops.reshape(x, (-1, n_parts, n_points // n_parts, n_filters)), axis=2)
+    above = [in_parts(ops.clip((answers - levels[n]) / EDGE + .5, 0, 1)) for n in range(levels.shape[0])]
+    won = in_parts(winners(answers, n_rivals))                  # (batch, n_parts, n_filters)
+    shapes = [*(ops.mean(share, axis=1) for share in above), ops.sqrt(ops.mean(won, axis=1))]
+    places = [ops.reshape(share, (-1, n_parts * n_filters)) for share in (above[len(above) // 2], ops.sqrt(won))]
+    return ops.concatenate(shapes, axis=1), ops.concatenate(places, axis=1)
 
 # %% ../nbs/15_patterns.ipynb #aae3b258
 @keras.saving.register_keras_serializable("tsformer_nb")
-class Patterns(Counts):
+class Patterns(layers.Layer):
     "Counts the answers of random filters: (batch, n_points, n_channels) -> over all points, and in parts."
 
     def __init__(
@@ -160,17 +160,20 @@ class Patterns(Counts):
 
     def build(self, shape):
         n_channels, banks = shape[2], len(DILATIONS)
-        draw = lambda *_, **__: draw_filters(n_channels, self.n_filters, banks, self.seed)
+        draw = lambda *_, **__: draw_filters(n_channels, self.n_filters, self.seed)
         self.filters = self.add_weight((banks, TAPS * 2 * n_channels, self.n_filters), draw, name="filters")
         self.offset = self.add_weight((banks, 1, self.n_filters), "zeros", name="offset")
         self.levels = self.add_weight((banks, self.n_levels, self.n_filters), "zeros", name="levels")
 
     def call(self, x):  # (batch, n_points, n_channels) -> (batch, n_shapes), (batch, n_places)
         seen = with_differences(x)
-        bank = lambda filters, offset, levels, places: self.count(answers_to(seen, filters, places) + offset, levels)
-        weights = [ops.convert_to_tensor(weight) for weight in (self.filters, self.offset, self.levels)]
-        weights = (*weights, ops.convert_to_tensor(tap_places(x.shape[1])))
-        counts = ops.map(lambda weights: bank(*weights), weights)  # one dilation after the other
+
+        def of_dilation(known):
+            filters, offset, levels, places = known
+            return counted(answers_to(seen, filters, places) + offset, levels, self.n_parts, self.n_rivals)
+
+        known = (self.filters, self.offset, self.levels, tap_places(x.shape[1]))
+        counts = ops.map(of_dilation, tuple(map(ops.convert_to_tensor, known)))  # one dilation after the other
         return tuple(ops.reshape(ops.swapaxes(one, 0, 1), (-1, one.shape[0] * one.shape[2])) for one in counts)
 
     def get_config(self):

@@ -139,14 +139,14 @@ def solve(
 
 # %% ../nbs/ridge.ipynb #a9386051
 def _choose(
-    ready: dict[str, np.ndarray],  # for each kind: (n_series, n_features), scaled
+    kernels: dict[str, np.ndarray],  # for each kind: (n_series, n_series)
     targets: np.ndarray,  # (n_series, n_classes)
     weight: np.ndarray,  # (n_series,)
     mixes: Sequence[tuple[str, ...]],
 ) -> tuple[dict[tuple[str, ...], tuple[float, float]], np.ndarray]:  # share and λ of each mixture, scores of left out
     "Judge each mixture by series that are left out."
-    kernels = {kind: (values @ values.T).astype("float64") for kind, values in ready.items()}
-    found = {mix: judge_left_out(sum(kernels[kind] for kind in mix), targets, weight) for mix in mixes}
+    total = lambda mix: np.sum([kernels[kind] for kind in mix], axis=0, dtype="float64")
+    found = {mix: judge_left_out(total(mix), targets, weight) for mix in mixes}
     least = max(1e-9, min(error for error, *_ in found.values()))
     counts = {mix: np.exp(-SHARPNESS * (error / least - 1)) for mix, (error, *_) in found.items()}
     counts = {mix: count for mix, count in counts.items() if count > .01}  # the rest would cost more than it gives
@@ -166,12 +166,13 @@ def fit_mixture(
     standards = {kind: Standard.of(values) for kind, values in features.items()}
     ready = {kind: standards[kind](values).astype("float32") for kind, values in features.items()}
     targets, judges = 2.0 * np.eye(y.max() + 1)[y] - 1, some_of_each(y, MOST_TO_CHOOSE, seed)
-    counts = weight[judges] / weight[judges].mean()
-    shares, scores = _choose({kind: values[judges] for kind, values in ready.items()}, targets[judges], counts, mixes)
+    counts, square = weight[judges] / weight[judges].mean(), np.ix_(judges, judges)
+    kernels = {kind: values @ values.T for kind, values in ready.items()}
+    shares, scores = _choose({kind: kernel[square] for kind, kernel in kernels.items()}, targets[judges], counts, mixes)
     factor = sharpness_for(scores, y[judges], counts)
     weights = {kind: np.zeros((values.shape[1], targets.shape[1]), "float32") for kind, values in ready.items()}
     for mix, (share, penalty) in shares.items():
-        held = solve(sum(ready[kind] @ ready[kind].T for kind in mix), targets, weight, penalty)
+        held = solve(sum(kernels[kind] for kind in mix), targets, weight, penalty)
         for kind in mix:
             weights[kind] += (factor * share * (ready[kind].T @ held)).astype("float32")
     bias = factor * (weight @ targets / len(y)) - sum(weight @ ready[kind] / len(y) @ weights[kind] for kind in ready)

@@ -193,14 +193,14 @@ def train_run(
     """
     config = config or RECIPES.get(kind, PUBLISHED)  # make_model refuses an unknown kind
     out = Path(out or default_folder(data, kind, config.seed))
-    about, digest = _about(data, kind, config), _digest(data)
+    about = _about(data, kind, config)
     if way_to_fit(fit_by, kind, len(data.y_train)) == "frozen":
         with _claimed(out, overwrite, resume):
             return _frozen_run(data, config, out, about, scaling, progress)
     model = make_model(kind, data, config.seed, scaling)
     about |= {"scaling": model.config.scaling} if kind == "tsformer" else {}
     with _claimed(out, overwrite, resume):
-        same = {"training": about["training"], "data": digest, "parameters": model.count_params()}
+        same = {"training": about["training"], "data": _digest(data), "parameters": model.count_params()}
         stopper, bar = early_stopping(config), [progress_bar()] if progress else []
         keeper = Keeper(out, same, next(iter(stopper), None), resume)
         with Pause() as pause:
