@@ -96,6 +96,14 @@ def test_a_folder_that_is_not_whole_is_refused(tones, tmp_path):
         TSFormerClassifier.load(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["metrics.json", "checkpoint.npz"])
+def test_a_training_run_is_not_written_over(name, tones, tmp_path):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match="another folder"):
+        TSFormerClassifier().fit(*tones).save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "{}"
+
+
 def test_callbacks_and_warm_start(tones, tmp_path):
     x, y = tones
     seen = []

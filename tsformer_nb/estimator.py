@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .checkpoints import FORMAT
+from .checkpoints import CHECKPOINT, FORMAT
 from .convert import as_series
 from .data import Dataset
 from .evaluation import predict, some_at_a_time
@@ -176,9 +176,16 @@ def save_fitted(
     estimator: Answers,  # fitted
     folder: Path,  # made where there is none
 ) -> None:
-    "A folder with the form of a run, the model first: where metrics.json stands, all is whole."
+    """A folder with the form of a run, the model first: where metrics.json stands, all is whole.
+
+    Raises `InputError` if the folder holds a training run.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").unlink(missing_ok=True)
+    metrics = folder / "metrics.json"
+    ours = not metrics.exists() or '"estimator"' in metrics.read_text(encoding="utf-8")
+    if not ours or (folder / CHECKPOINT).exists():
+        raise InputError(f"{folder} holds a training run: save to another folder.")
+    metrics.unlink(missing_ok=True)
     model, params = estimator.model_, estimator.get_params(deep=False)
     plain = {name: value for name, value in params.items() if isinstance(value, (str, int, float, bool, type(None)))}
     about = {"format": FORMAT, "data": "X", "source": "", "model": "tsformer", "fit": estimator.fitted_by_,
@@ -186,7 +193,7 @@ def save_fitted(
              "n_timesteps": model.config.n_timesteps, "n_channels": model.config.n_channels,
              "n_features_in": int(estimator.n_features_in_), "history": estimator.history_, "estimator": plain,
              "model_sha256": save_model(model, folder / "model.keras")}
-    write_whole(folder / "metrics.json", (json.dumps(about, indent=2) + "\n").encode())
+    write_whole(metrics, (json.dumps(about, indent=2) + "\n").encode())
 
 
 def load_fitted(
