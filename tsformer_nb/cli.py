@@ -29,7 +29,7 @@ from .files import InputError, InputWarning, write_whole
 from .giveaways import check_data, report
 from .loading import find_files, read_file
 from .options import layout_of, parser
-from .recipes import RECIPES
+from .recipes import FEW, RECIPES
 from .recordings import Layout, Recordings, fill_gaps
 from .scaling import OWN_LEVELS, choose_scaling
 
@@ -86,7 +86,8 @@ def train_command(args: argparse.Namespace) -> None:
              "class_weight": args.class_weight}
     config = replace(RECIPES[args.model], **{name: value for name, value in asked.items() if value is not None})
     out = Path(args.out or runs.default_folder(data, args.model, args.seed))
-    fit_by = args.fit or ("scratch" if args.epochs or args.resume else "auto")  # nothing frozen has epochs
+    nothing_frozen = args.epochs or args.resume and len(data.y_train) <= FEW  # has epochs, or anything to resume
+    fit_by = args.fit or ("scratch" if nothing_frozen else "auto")
     if args.model == "published":
         print("The published encoder is slow: expect minutes for each epoch.", file=sys.stderr)
     try:
@@ -140,10 +141,13 @@ COMMANDS = {"data": data_command, "train": train_command, "evaluate": evaluate_c
 def _fitted(metrics: dict) -> str:
     "How a run was fitted, in one line."
     size, seconds = f"{metrics['model']}: {metrics['parameters']:,} parameters", f"{metrics['train_seconds']:.0f} s"
+    tried = ", ".join(f"{name} {accuracy:.4f}" for name, accuracy in metrics.get("held_out", {}).items())
+    tried = f"; on series held out: {tried}" if tried else ""
     if metrics.get("fit") != "frozen":
-        return f"{size}, {metrics['epochs']} epochs in {seconds}"
+        return f"{size}, {metrics['epochs']} epochs in {seconds}{tried}"
     best = max(metrics["mixture"], key=metrics["mixture"].get)
-    return f"{size}, encoder frozen, fitted in {seconds}; it relies most on {best}; validation leaves each series out"
+    return (f"{size}, encoder frozen, fitted in {seconds}; it relies most on {best}; validation leaves each series "
+            f"out{tried}")
 
 
 def _scores(metrics: dict) -> str:
@@ -182,7 +186,8 @@ def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
         raise InputError(f"{where} has {x.shape[2]} channels, but the model was trained on "
                          f"{metrics.get('n_channels', 1)}.")
     unequal = metrics["model"] == "tsformer" and model.config.unequal  # trained on series of unequal length
-    if x.shape[1] > metrics["n_timesteps"] or x.shape[1] < metrics["n_timesteps"] and not unequal:
+    longer = x.shape[1] > metrics["n_timesteps"] and not getattr(model, "takes_longer", False)
+    if longer or x.shape[1] < metrics["n_timesteps"] and not unequal:
         raise InputError(f"{where} has series of {x.shape[1]} steps, but the model was trained on "
                          f"{metrics['n_timesteps']}: cut or resample them to that length.")
 

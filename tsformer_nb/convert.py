@@ -75,10 +75,11 @@ def as_series(
 # %% ../nbs/convert.ipynb #d80d8ef5
 def as_batch(
     x,  # what `as_series` takes, or one series alone: (n_timesteps,) or (n_timesteps, n_channels)
-    n_timesteps: int,  # longest series that the model takes
+    n_timesteps: int,  # steps of its longest training series
     n_channels: int,  # of the model
     what: str = "x",  # how a message names it
-) -> np.ndarray:  # (n_series, n_steps, n_channels), n_steps at most n_timesteps
+    longer: bool = False,  # whether the model takes longer series as well
+) -> np.ndarray:  # (n_series, n_steps, n_channels)
     "Series for a model; raises `InputError` where their shape does not fit it."
     mixed = isinstance(x, (list, tuple)) and len({np.shape(one) for one in x}) > 1  # series of several lengths
     shape: tuple[int, ...] = () if mixed else np.shape(x)
@@ -89,7 +90,7 @@ def as_batch(
     if x.shape[2] != n_channels:
         raise InputError(f"{what} has the shape {np.shape(x)}, that is {x.shape[2]} channels; the model takes "
                          f"{n_channels}: the order is (series, steps, channels).")
-    if x.shape[1] > n_timesteps:
+    if x.shape[1] > n_timesteps and not longer:
         raise InputError(f"{what} has series of {x.shape[1]} steps, but the model takes at most {n_timesteps}: "
                          "cut or resample them.")
     return x

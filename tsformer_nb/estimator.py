@@ -21,11 +21,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .checkpoints import CHECKPOINT, FORMAT
 from .convert import as_series
 from .data import Dataset
-from .evaluation import predict, some_at_a_time
+from .evaluation import accuracy_of, predict, some_at_a_time, validation_split
 from .files import InputError, InputWarning, write_whole
 from .frozen import PatternClassifier, encoded, fit_frozen
 from .model import TSFormer
-from .recipes import RECIPES, way_to_fit
+from .recipes import LEAD, RECIPES, way_to_fit
 from .runs import as_bytes, from_bytes, load_run, save_model
 from .training import fit, make_model, progress_bar
 
@@ -70,6 +70,21 @@ class Fitting(BaseEstimator):
             checks = dict(dtype="numeric", allow_nd=True, ensure_all_finite="allow-nan", reset=reset)
             X = validate_data(self, X, **checks) if y is None else validate_data(self, X, y, **checks)[0]
         return arranged(X, self.time_axis)
+
+    def _fit_by(self, way, data, seed):
+        if way == "frozen":
+            self._fit_frozen(data, seed)
+        else:
+            self._fit_scratch(data, seed)
+        self.fitted_by_ = "frozen" if way == "frozen" else "scratch"
+        if way == "better":
+            inner, trained = validation_split(data, seed, self.validation), (self.model_, self.history_)
+            accuracy = accuracy_of(self.model_, inner.x_test, inner.y_test)
+            self._fit_frozen(inner, seed)
+            if accuracy_of(self.model_, inner.x_test, inner.y_test) > accuracy + LEAD:
+                self._fit_by("frozen", data, seed)
+            else:
+                self.model_, self.history_ = trained
 
     def _fit_frozen(self, data, seed):
         weights = self.class_weight
@@ -129,8 +144,9 @@ class Learning(Fitting):
         data = Dataset("X", x, numbers, groups=groups)
         state = self.random_state
         seed = int(state) if isinstance(state, (int, np.integer)) else check_random_state(state).randint(2**31 - 1)
-        self.fitted_by_ = way_to_fit(self.fit_by, "tsformer", len(x))
-        (self._fit_frozen if self.fitted_by_ == "frozen" else self._fit_scratch)(data, seed)
+        trained = self.epochs or self.callbacks or self.warm_start_from is not None  # nothing frozen has these
+        asked = "scratch" if trained and self.fit_by == "auto" else self.fit_by
+        self._fit_by(way_to_fit(asked, "tsformer", len(x), self.validation), data, seed)
         return self
 
 # %% ../nbs/17_estimator.ipynb #b207833f

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['FEATURES', 'BATCH', 'MIXES', 'check_pattern_sizes', 'PatternConfig', 'PatternModel', 'PatternEncoder', 'LinearRule',
-           'PatternClassifier', 'units_for', 'pattern_config_for', 'encoded', 'in_batches', 'by_kind', 'fit_frozen']
+           'PatternClassifier', 'units_for', 'pattern_config_for', 'shortened', 'encoded', 'in_batches', 'by_kind',
+           'fit_frozen']
 
 # %% ../nbs/16_frozen.ipynb #7538e6b3
 import logging
@@ -21,6 +22,7 @@ from .files import InputError
 from .intake import lengths, scaled, with_ends
 from .model import Portable
 from .patterns import DILATIONS, Patterns, adapt_levels, at_unit_scale, stretched
+from .recordings import lengths_of
 from .ridge import Mixture, fit_mixture
 from .scaling import SCALINGS, scale_of
 
@@ -90,6 +92,10 @@ class PatternModel(Portable):
         self.config = config
         self.make_layers(config)
         self.build((None, config.n_timesteps, config.n_channels))
+
+    @property
+    def takes_longer(self):  # what was fitted to series of many lengths may be asked about longer ones
+        return self.config.unequal
 
 # %% ../nbs/16_frozen.ipynb #38901f03
 @keras.saving.register_keras_serializable("tsformer_nb")
@@ -200,6 +206,17 @@ def pattern_config_for(
     return PatternConfig(**{**sizes, **changes})
 
 # %% ../nbs/16_frozen.ipynb #e5d43528
+def shortened(
+    x: np.ndarray,  # (n_series, n_steps, n_channels), NaN behind the end of shorter series
+    n_timesteps: int,  # below n_steps
+) -> np.ndarray:  # (n_series, n_timesteps, n_channels)
+    "Series that are longer than a model takes, averaged down to what it takes; all others as they are."
+    n_steps, result = lengths_of(x), x[:, :n_timesteps].copy()
+    long = n_steps > n_timesteps
+    result[long] = stretched(ops.convert_to_tensor(np.nan_to_num(x[long])), n_steps[long], n_timesteps)
+    return result
+
+
 BATCH = 32  # series at a time; always as many, so that a program is compiled once and rounding is always the same
 
 
@@ -209,6 +226,8 @@ def encoded(
     progress: bool = False,  # show a progress bar on standard error
 ) -> np.ndarray:  # (n_series, n_features)
     "The features of any number of series."
+    if x.shape[1] > encoder.config.n_timesteps and encoder.takes_longer:
+        x = shortened(x, encoder.config.n_timesteps)
     missing = max(0, encoder.config.n_timesteps - x.shape[1])
     x = np.pad(x, ((0, 0), (0, missing), (0, 0)), constant_values=np.nan)
     told = logging.getLogger("tensorflow")  # it takes several models, each compiled once, for a mistake, and says so

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CLIP', 'PENALTIES', 'SHARPNESS', 'MOST_TO_CHOOSE', 'Standard', 'judge_left_out', 'centred', 'Mixture',
-           'sharpness_for', 'some_of_each', 'solve', 'fit_mixture']
+           'sharpness_for', 'some_of_each', 'solve', 'choose', 'fit_mixture']
 
 # %% ../nbs/ridge.ipynb #5406e4ba
 from collections.abc import Sequence
@@ -138,7 +138,7 @@ def solve(
     return root * cho_solve(cho_factor(matrix, lower=True, overwrite_a=True), sides)
 
 # %% ../nbs/ridge.ipynb #a9386051
-def _choose(
+def choose(
     kernels: dict[str, np.ndarray],  # for each kind: (n_series, n_series)
     targets: np.ndarray,  # (n_series, n_classes)
     weight: np.ndarray,  # (n_series,)
@@ -168,7 +168,7 @@ def fit_mixture(
     targets, judges = 2.0 * np.eye(y.max() + 1)[y] - 1, some_of_each(y, MOST_TO_CHOOSE, seed)
     counts, square = weight[judges] / weight[judges].mean(), np.ix_(judges, judges)
     kernels = {kind: values @ values.T for kind, values in ready.items()}
-    shares, scores = _choose({kind: kernel[square] for kind, kernel in kernels.items()}, targets[judges], counts, mixes)
+    shares, scores = choose({kind: kernel[square] for kind, kernel in kernels.items()}, targets[judges], counts, mixes)
     factor = sharpness_for(scores, y[judges], counts)
     weights = {kind: np.zeros((values.shape[1], targets.shape[1]), "float32") for kind, values in ready.items()}
     for mix, (share, penalty) in shares.items():

@@ -25,10 +25,10 @@ import numpy as np
 
 from .checkpoints import CHECKPOINT, FORMAT, Keeper, Pause
 from .data import Dataset
-from .evaluation import judge, plot_confusion
+from .evaluation import accuracy_of, judge, plot_confusion, validation_split
 from .files import InputError, is_genuine, only_one, sha256_of, whole_file, write_whole
 from .frozen import fit_frozen
-from .recipes import PUBLISHED, RECIPES, TrainingConfig, way_to_fit
+from .recipes import LEAD, PUBLISHED, RECIPES, TrainingConfig, way_to_fit
 from .recordings import Layout
 from .training import early_stopping, fit, make_model, plot_curves, progress_bar
 
@@ -171,7 +171,17 @@ def _frozen_run(data: Dataset, config: TrainingConfig, out: Path, about: dict, s
                "validation": "each training series left out once", "scaling": "+".join(model.config.units),
                "mixture": {" + ".join(mix): round(share, 3) for mix, share in rule.shares.items()},
                "parameters": model.count_params(), "epochs": 0, "train_seconds": round(seconds, 1), **figures}
+    (out / "history.csv").unlink(missing_ok=True)  # of a training that lost
     return _save(out, model, metrics, {}, matrix)
+
+
+def _held_out(model: keras.Model, data: Dataset, config: TrainingConfig, scaling: str | None,
+              progress: bool) -> dict[str, float]:
+    "Accuracy on the series that a training has held out: of a frozen fit to the others, and of what was trained."
+    inner = validation_split(data, config.seed, config.validation)
+    rival, _ = fit_frozen(inner, config.seed, scaling, config.class_weight, progress)
+    found = {"frozen": rival, "scratch": model}
+    return {name: round(accuracy_of(one, inner.x_test, inner.y_test), 5) for name, one in found.items()}
 
 # %% ../nbs/runs.ipynb #f6af7c6a
 def train_run(
@@ -188,23 +198,27 @@ def train_run(
 ) -> dict:  # what metrics.json holds
     """Train, evaluate and save: metrics.json, history.csv, curves.png, confusion.png and model.keras in one folder.
 
-    A frozen fit has no epochs, so neither history.csv nor curves.png. Raises `InputError` if the folder cannot be
-    written, or holds a run and neither `overwrite` nor `resume` is given.
+    A frozen fit has no epochs, so neither history.csv nor curves.png. Where both ways are tried, the frozen
+    fit stays if it names a point more of the series right that the training has held out. Raises `InputError` if the
+    folder cannot be written, or holds a run and neither `overwrite` nor `resume` is given.
     """
     config = config or RECIPES.get(kind, PUBLISHED)  # make_model refuses an unknown kind
     out = Path(out or default_folder(data, kind, config.seed))
-    about = _about(data, kind, config)
-    if way_to_fit(fit_by, kind, len(data.y_train)) == "frozen":
-        with _claimed(out, overwrite, resume):
-            return _frozen_run(data, config, out, about, scaling, progress)
-    model = make_model(kind, data, config.seed, scaling)
-    about |= {"scaling": model.config.scaling} if kind == "tsformer" else {}
+    about, way = _about(data, kind, config), way_to_fit(fit_by, kind, len(data.y_train), config.validation)
+    model = None if way == "frozen" else make_model(kind, data, config.seed, scaling)
     with _claimed(out, overwrite, resume):
+        if model is None:
+            return _frozen_run(data, config, out, about, scaling, progress)
         same = {"training": about["training"], "data": _digest(data), "parameters": model.count_params()}
         stopper, bar = early_stopping(config), [progress_bar()] if progress else []
-        keeper = Keeper(out, same, next(iter(stopper), None), resume)
+        keeper = Keeper(out, same | ({"fit": way} if way == "better" else {}), next(iter(stopper), None), resume)
         with Pause() as pause:
             fit(model, data, config, [*stopper, keeper, *bar, *callbacks, pause], keeper.first_epoch)
+        if way == "better":
+            about |= {"held_out": (found := _held_out(model, data, config, scaling, progress))}
+            if found["frozen"] > found["scratch"] + LEAD:
+                return _frozen_run(data, config, out, about, scaling, progress)
+        about |= {"scaling": model.config.scaling} if kind == "tsformer" else {}
         figures, matrix = judge(model, data, config.validation, config.seed)
         metrics = {**about, "parameters": model.count_params(), "epochs": len(keeper.history["loss"]),
                    "train_seconds": round(keeper.seconds, 1), **figures}

@@ -14,12 +14,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .bench import FOLDS, examine, fitted, held_out
+from .bench import FOLDS, examine, fitted
 from .records import RESULTS, fill_in, stamp
 from .search import fix_positions
 from ..data import Dataset, load_dataset
 from ..encoder import EncoderBlock
-from ..evaluation import predict
+from ..evaluation import predict, validation_split
 from ..files import InputError
 from ..intake import mean_where
 from ..model import TSFormer, TSFormerConfig, config_for
@@ -173,7 +173,7 @@ def ablate(
     data = data or load_dataset()
 
     def run(variant, fold):
-        inner = held_out(data, fold)
+        inner = validation_split(data, fold)
         parameters, classify = _trained(variant, inner, fold, changes)
         return {"variant": variant, "fold": fold, "parameters": parameters, **examine(classify, inner),
                 **stamp("tensorflow")}

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SEEDS', 'COPIED', 'FOLDS', 'examine', 'fitted', 'measure', 'bench', 'ladder', 'drawn_again', 'resample', 'resamples',
-           'held_out', 'keep_divisions']
+           'keep_divisions']
 
 # %% ../../nbs/bench.ipynb #b10d6f77
 from collections.abc import Callable
@@ -117,16 +117,6 @@ def resamples(
     data = data or load_dataset()
     wanted = [{"model": name, "seed": seed, "trained": 0.01} for seed in seeds for name in entrants]
     return fill_in(out, wanted, lambda model, seed, trained: measure(model, resample(data, seed), seed, trained))
-
-# %% ../../nbs/bench.ipynb #e8049e47
-def held_out(
-    data: Dataset,  # only its training part is used
-    fold: int,  # seed of the split
-) -> Dataset:  # four fifths of it to train on, a fifth in the place of the test part
-    "A validation split as a data set of its own."
-    train, rest = split(data.y_train, 0.2, fold)
-    return replace(data, x_train=data.x_train[train], y_train=data.y_train[train],
-                   x_test=data.x_train[rest], y_test=data.y_train[rest])
 
 # %% ../../nbs/bench.ipynb #0f956e96
 FOLDS = (10, 11, 12, 13, 14)  # validation splits of the ablation

@@ -14,10 +14,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .bench import examine, fitted, held_out, measure
+from .bench import examine, fitted, measure
 from .peers import OURS, Ours, make_entrant
 from .records import RESULTS, fill_in, stamp, timed
 from ..data import Dataset, load_dataset
+from ..evaluation import validation_split
 
 # %% ../../nbs/13_elsewhere.ipynb #876a9045
 SETS = {  # training series, steps, classes
@@ -114,10 +115,10 @@ def race(
 ) -> list[dict]:  # the rows, as text
     "Accuracy and seconds of ridge, MiniRocket and ever longer trainings of `TSFormer`, side by side on each split."
     data = data or load_dataset()
-    run_peer("MiniRocket", held_out(data, folds[0]), 0)  # its first call compiles
+    run_peer("MiniRocket", validation_split(data, folds[0]), 0)  # its first call compiles
 
     def run(model, epochs, fold):
-        inner = held_out(data, fold)
+        inner = validation_split(data, fold)
         found = run_ours(inner, epochs, fold) if model == "tsformer" else run_peer(model, inner, fold)
         return {"model": model, "epochs": epochs, "fold": fold, **found, **stamp("tensorflow", "aeon")}
 
