@@ -118,12 +118,30 @@ def test_callbacks_and_warm_start(tones, tmp_path):
         TSFormerClassifier("scratch", epochs=1, warm_start_from=tmp_path).fit(x, y)
 
 
-def test_data_frames(tones):
-    pandas = pytest.importorskip("pandas")
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_data_frames(library, tones):
+    library = pytest.importorskip(library)
     x, y = tones
-    frame = pandas.DataFrame(x, columns=[f"t{step}" for step in STEPS])
-    fitted = TSFormerClassifier().fit(frame, pandas.Series(y))
+    frame = library.DataFrame({f"t{step}": x[:, step] for step in STEPS})
+    fitted = TSFormerClassifier().fit(frame, library.Series(y))
     assert fitted.feature_names_in_[0] == "t0" and fitted.predict(frame[:2]).tolist() == y[:2].tolist()
+
+
+def test_what_is_trained_is_never_frozen(tones):
+    "Epochs, callbacks and a warm start mean a training, however few series there are."
+    x, y = tones
+    for asked in ({"epochs": 1}, {"epochs": 1, "callbacks": [keras.callbacks.TerminateOnNaN()]}):
+        assert TSFormerClassifier(**asked).fit(x, y).fitted_by_ == "scratch"
+    assert TSFormerClassifier().fit(x, y).fitted_by_ == "frozen"
+
+
+def test_longer_series_than_any_in_training(tones):
+    "In a cross-validation the longest series may stand in the part that is asked."
+    x, y = tones
+    several = [row[:30 + n % 10] for n, row in enumerate(x)]  # 30 to 39 steps
+    fitted = TSFormerClassifier().fit(several, y)
+    assert fitted.score(list(x[:, :40]), y) > .8
+    assert len(fitted.transform([np.r_[x[0], x[0]], x[1]])) == 2
 
 
 def test_two_threads(tones):

@@ -113,8 +113,8 @@ FLOORS = [["files"], ["recipes", "recordings", "archive"], ["readers", "scaling"
           ["leaks", "baseline", "attention", "published", "patterns"], ["encoder", "diagnosis", "trivial", "ridge"],
           ["model", "checkup", "giveaways"], ["frozen"], ["training", "evaluation"], ["checkpoints"], ["runs"],
           ["cli", "estimator"], ["for_aeon"]]  # each imports only from those before it
-WING = [["records", "drawing"], ["search"], ["peers", "significance", "motifs", "own"], ["bench", "results"],
-        ["ablation", "elsewhere"], ["distance"], ["languages"], ["quantities"], ["running", "staging", "away"],
+WING = [["records", "drawing"], ["search", "unseen"], ["peers", "significance", "motifs", "own", "corpora"],
+        ["bench", "results", "ranked"], ["ablation", "elsewhere"], ["distance", "pretraining"], ["languages"], ["quantities"], ["running", "staging", "away"],
         ["finishing", "signatures"], ["site"]]
 
 

@@ -50,7 +50,7 @@ class PatternConfig:
     n_timesteps: int  # steps in a series, at most
     n_classes: int  # classes to tell apart
     n_channels: int = 1  # measurements at each step
-    units: tuple[str, ...] = ("series",)  # "series": each at unit scale; "set": one scale for all; or both
+    units: tuple[str, ...] = ("series",)  # "series": each at its own scale and pace; "set": one for all; or both
     n_points: int = 512  # to which each series is stretched
     n_filters: int = 96  # at each dilation
     n_levels: int = 5  # for each filter
@@ -114,8 +114,10 @@ class PatternEncoder(PatternModel):
 
     def views(self, x, mask=None):  # raw series -> for each unit (batch, n_points, n_channels)
         x, there = with_ends(x, self.config.n_timesteps, mask, unequal=True)
-        x = stretched(scaled(x, there, self.config), lengths(there), self.config.n_points)
-        return {unit: at_unit_scale(x) if unit == "series" else x for unit in self.config.units}
+        x, own = scaled(x, there, self.config), lengths(there)  # own: (batch,)
+        views = {"series": lambda: at_unit_scale(stretched(x, own, self.config.n_points)),
+                 "set": lambda: stretched(x, ops.full_like(own, self.config.n_timesteps), self.config.n_points)}
+        return {unit: views[unit]() for unit in self.config.units}
 
     def call(self, x, training=None, mask=None):
         found = []
@@ -186,11 +188,11 @@ class PatternClassifier(PatternModel):
 def units_for(
     x: np.ndarray,  # (n_series, n_timesteps, n_channels): training series
 ) -> tuple[str, ...]:
-    "A unit of its own for each series; and one for the set beside it, where level or loudness differ by a tenth."
+    "A unit of its own for each series; and one for the set beside it, where lengths differ, or level or loudness do."
     level, loudness = np.nanmean(x, axis=1), np.nanstd(x, axis=1)     # (n_series, n_channels)
     usual = np.maximum(loudness.mean(axis=0), 1e-12)
     differ = (level.std(axis=0) > .1 * usual) | (loudness.std(axis=0) > .1 * usual)
-    return ("series", "set") if differ.any() else ("series",)
+    return ("series", "set") if differ.any() or np.isnan(x).any() else ("series",)
 
 
 def pattern_config_for(
