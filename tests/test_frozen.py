@@ -12,7 +12,8 @@ from conftest import PREDICT, command, run
 from tsformer_nb.data import Dataset, load_dataset
 from tsformer_nb.evaluation import predict
 from tsformer_nb.files import InputError
-from tsformer_nb.frozen import PatternClassifier, fit_frozen
+from tsformer_nb.frozen import PatternClassifier, PatternEncoder, fit_frozen, pattern_config_for
+from tsformer_nb.patterns import draw_filters
 from tsformer_nb.runs import load_run, train_run
 
 
@@ -53,6 +54,17 @@ def test_what_was_finished_is_neither_lost_nor_resumed(fitted):
 def test_one_seed_one_answer(sample):
     one, two, other = (predict(fit_frozen(sample, seed)[0], sample.x_test) for seed in (0, 0, 1))
     assert np.array_equal(one, two) and not np.array_equal(one, other)
+
+
+def test_the_encoder_has_met_nobody():
+    "Before it sees a training part it is the same for every data set; then its filters only change their scale."
+    encoders = [PatternEncoder(pattern_config_for(load_dataset(name), seed=3)) for name in ("CBF", "Coffee")]
+    drawn = draw_filters(1, 96, seed=3)
+    for encoder in encoders:
+        assert np.array_equal(encoder.patterns["series"].get_weights()[0], drawn)
+    fitted, _ = fit_frozen(load_dataset("CBF"), seed=3)
+    filters = fitted.encoder.patterns["series"].get_weights()[0]
+    assert np.allclose(filters / np.linalg.norm(filters, axis=1, keepdims=True), drawn, atol=1e-5)
 
 
 def test_only_the_training_part_is_looked_at(sample):

@@ -9,6 +9,8 @@ from tsformer_nb.book.ablation import LINEAR, VARIANTS
 from tsformer_nb.book.distance import MOTIF_MODELS
 from tsformer_nb.book.elsewhere import CLOCKED, SCHEDULES, SETS
 from tsformer_nb.book.peers import OURS, PEERS
+from tsformer_nb.book.pretraining import TAUGHT
+from tsformer_nb.book.ranked import ENTRANTS, accuracies
 from tsformer_nb.book.records import read_rows
 from tsformer_nb.book.results import leads, results_table, summary
 from tsformer_nb.book.search import DEFAULT
@@ -62,6 +64,12 @@ STUDIES = {  # what each holds: columns that tell its rows apart, and how many o
     "resamples": (("model", "trained"), {(name, "0.01"): 5 for name in (
         "tsformer", *PEERS, "ridge+copies", "MiniRocket+copies")}),
     "motifs": (("kind", "gap"), {(kind, gap): 5 for kind in MOTIF_MODELS for gap in ("32", "64", "112", "160")}),
+    "archive": (("model", "seed", "level"), {
+        **{(model, *run): number for model in ENTRANTS
+           for run, number in ((("0", "0"), 51), (("1", "0"), 47), (("2", "0"), 47), (("0", "0.01"), 47))},
+        **{("first look", *run): 8 for run in (("0", "0"), ("1", "0"), ("2", "0"), ("0", "0.01"))},
+        ("with sisters", "0", "0"): 17}),
+    "worth": (("variant",), {(variant,): 50 for variant in ("frozen", *TAUGHT)}),
     "sets": (("data", "model"), {(name, model): 3 for name in SETS for model in ("tsformer", "MiniRocket", "ridge")}),
 }
 
@@ -79,6 +87,17 @@ def test_attention_earns_its_place_on_the_built_task():
     for gap in ("112", "160"):
         mean, half = t_interval(np.array([rows["attention", gap, seed] - rows["twin", gap, seed] for seed in "01234"]))
         assert mean - half > .10
+
+
+def test_the_archive_holds():
+    "What chapter 18 claims, from the stored rows alone."
+    rows = read_rows(RESULTS / "archive.csv")
+    ours, theirs = (accuracies(rows, model) for model in ENTRANTS)
+    sizes = {row["data"]: int(row["n_train"]) for row in read_rows(RESULTS / "literature.csv")}
+    mean = lambda found, most: np.mean([np.mean(values) for name, values in found.items() if sizes[name] <= most])
+    assert set(ours) == set(theirs) == set(sizes) and len(sizes) == 51
+    assert mean(ours, 10**9) >= .842 and mean(ours, 60) >= .939  # InceptionTime's mean; MiniRocket's on few series
+    assert mean(ours, 10**9) > mean(theirs, 10**9) + .01
 
 
 def test_the_headline_holds():

@@ -63,10 +63,10 @@ class Fitting(BaseEstimator):
 
     def _series(self, X, y=None, reset=False):
         "What scikit-learn asks of an input, then the order of this book."
-        if isinstance(X, (list, tuple)) and len({np.shape(one) for one in X}) > 1:  # scikit-learn refuses these
-            if reset:
-                self.n_features_in_ = max(np.shape(one)[-1] for one in X)
-        else:
+        several = isinstance(X, (list, tuple)) and len({np.shape(one) for one in X}) > 1
+        if several and reset:  # scikit-learn refuses series of several lengths
+            self.n_features_in_ = max(np.shape(one)[-1] for one in X)
+        elif not several and (reset or not self.model_.config.unequal):
             checks = dict(dtype="numeric", allow_nd=True, ensure_all_finite="allow-nan", reset=reset)
             X = validate_data(self, X, **checks) if y is None else validate_data(self, X, y, **checks)[0]
         return arranged(X, self.time_axis)

@@ -25,7 +25,7 @@ import numpy as np
 
 from .checkpoints import CHECKPOINT, FORMAT, Keeper, Pause
 from .data import Dataset
-from .evaluation import accuracy_of, judge, plot_confusion, validation_split
+from .evaluation import judge, plot_confusion, predict, score, validation_split
 from .files import InputError, is_genuine, only_one, sha256_of, whole_file, write_whole
 from .frozen import fit_frozen
 from .recipes import LEAD, PUBLISHED, RECIPES, TrainingConfig, way_to_fit
@@ -181,7 +181,7 @@ def _held_out(model: keras.Model, data: Dataset, config: TrainingConfig, scaling
     inner = validation_split(data, config.seed, config.validation)
     rival, _ = fit_frozen(inner, config.seed, scaling, config.class_weight, progress)
     found = {"frozen": rival, "scratch": model}
-    return {name: round(accuracy_of(one, inner.x_test, inner.y_test), 5) for name, one in found.items()}
+    return {name: score(predict(one, inner.x_test), inner.y_test)[0] for name, one in found.items()}
 
 # %% ../nbs/runs.ipynb #f6af7c6a
 def train_run(

@@ -8,7 +8,6 @@ __all__ = ['TAUGHT', 'TokenEncoder', 'Lessons', 'Pupil', 'naming', 'recognising'
 
 # %% ../../nbs/19_pretraining.ipynb #1d8e39ed
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from .unseen import family_folds, inside, kernel_of
 from ..checkpoints import Keeper
 from ..encoder import EncoderBlock
 from ..frozen import MIXES, in_batches
-from ..ridge import some_of_each
 from ..training import progress_bar
 
 # %% ../../nbs/19_pretraining.ipynb #acb6759e
@@ -188,7 +186,7 @@ def worth(
             "alone": inside({"tokens": of_tokens}, known.y, more[:1])}
 
 # %% ../../nbs/19_pretraining.ipynb #4a6d5b3b
-TAUGHT = {  # what each variant is taught by: how, real or made-up series, how many, how long, and sizes
+TAUGHT: dict[str, dict] = {  # how each variant is taught: by which series, on which task, how long
     "untrained": {"epochs": 0},
     "naming": {},
     "naming, convolution": {"mixer": "convolution"},
@@ -201,20 +199,13 @@ TAUGHT = {  # what each variant is taught by: how, real or made-up series, how m
 
 def teachers(
     fold: int,  # whose families stay out
-    of: str = "real",  # "real", "made up" or "both"
+    of: str = "real",  # or "made up"
     sets: float = 1.,  # share of the data sets
-    series: float = 1.,  # share of the series of each
-) -> list[Corpus]:
+) -> list[str]:  # names of data sets
     "What blocks are taught by."
     real = [name for n, names in enumerate(family_folds()) if n != fold for name in names]
-    invented = [f"made up {n}" for n in range(40)]
-    names = {"real": real, "made up": invented, "both": real + invented}[of]
-    chosen = np.random.default_rng(0).permutation(names)[:round(sets * len(names))]
-    found = [corpus(str(name)) for name in chosen]
-    if series == 1:
-        return found
-    some = [some_of_each(one.y, round(series * len(one.y))) for one in found]
-    return [replace(one, y=one.y[keep], tokens=one.tokens[:, keep]) for one, keep in zip(found, some)]
+    names = {"real": real, "made up": [f"made up {n}" for n in range(40)]}[of]
+    return [str(name) for name in np.random.default_rng(0).permutation(names)[:round(sets * len(names))]]
 
 
 @lru_cache(1)
@@ -224,8 +215,8 @@ def taught(
 ) -> TokenEncoder:
     "The blocks of one variant that have not met one fold."
     how = dict(TAUGHT[variant])
-    chosen = {name: how.pop(name) for name in ("of", "sets", "series") if name in how}
-    return pretrain(teachers(fold, **chosen), seed=fold, **how)
+    chosen = {name: how.pop(name) for name in ("of", "sets") if name in how}
+    return pretrain([corpus(name) for name in teachers(fold, **chosen)], seed=fold, **how)
 
 # %% ../../nbs/19_pretraining.ipynb #0b2e5794
 def study(

@@ -34,7 +34,7 @@ def filled(
 
 # %% ../../nbs/18_ranked.ipynb #24be53a5
 def fit_default(
-    name: str,  # "default": what this book does if nothing is said; or "MiniRocket"
+    name: str,  # "default": what this book does if nothing is said; "MiniRocket"; or "with sisters": always frozen
     data: Dataset,  # its training part
     seed: int,  # of everything random
 ):  # with predict_proba(x), or at least predict(x); and fitted_by_
@@ -43,7 +43,8 @@ def fit_default(
         return make_entrant(name, data, seed, 0).fit(data.x_train, data.y_train)
     from tsformer_nb.estimator import TSFormerClassifier
 
-    return TSFormerClassifier(time_axis=1, random_state=seed).fit(data.x_train, data.y_train)
+    way = "frozen" if name == "with sisters" else "auto"
+    return TSFormerClassifier(way, time_axis=1, random_state=seed).fit(data.x_train, data.y_train)
 
 
 def measure_default(
@@ -180,7 +181,7 @@ def cliques(
          for i in range(count) for j in range(i + 1, count)}
     corrected = holm({f"{i} {j}": value for (i, j), value in p.items()})
     same = {pair: corrected[f"{pair[0]} {pair[1]}"] >= alpha for pair in p}
-    found = []
+    found: list[tuple[int, int]] = []
     for first in range(count):
         last = max([last for last in range(first + 1, count) if all(
             same[i, j] for i in range(first, last) for j in range(i + 1, last + 1))], default=first)
@@ -197,20 +198,24 @@ def plot_ranks(
     import matplotlib.pyplot as plt
 
     ranks, count = mean_ranks(scores), len(names)
-    order, half = ranks.argsort(), (count + 1) // 2
-    figure, axis = plt.subplots(figsize=(6.4, 1.3 + .24 * half), layout="constrained")
-    bars = cliques(scores)
+    order, half, bars = ranks.argsort(), (count + 1) // 2, cliques(scores)
+    best, worst = np.floor(ranks.min()), np.ceil(ranks.max())
     top = .6 + .35 * len(bars)  # the names stand below the bars
+    figure = plt.figure(figsize=(6.4, 1 + .3 * (top + .6 * half)), layout="none")
+    axis = figure.add_axes((.32, .02, .36, .7))
     for place, method in enumerate(order):
         right, row = place < half, place if place < half else count - 1 - place
-        side, height = (.6 if right else count + .4), -(top + .6 * row)
+        side, height = (best if right else worst), -(top + .6 * row)
         axis.plot([ranks[method], ranks[method], side], [0, height, height], color="0.5", linewidth=1)
         axis.annotate(f"{names[method]} {ranks[method]:.2f}", (side, height), (4 if right else -4, 0), va="center",
                       textcoords="offset points", ha="left" if right else "right", annotation_clip=False)
     for row, (first, last) in enumerate(bars):
-        axis.plot(ranks[order[[first, last]]] + [-.05, .05], [-.35 * (row + 1)] * 2, color="C0", linewidth=4)
-    axis.set_xlim(count + .4, .6), axis.set_ylim(-(top + .6 * half), .2)
-    axis.spines[["left", "right", "bottom"]].set_visible(False), axis.spines["top"].set_position(("data", 0))
-    axis.xaxis.tick_top(), axis.set_xticks(range(1, count + 1)), axis.set_yticks([]), axis.grid(False)
+        axis.plot(ranks[order[[first, last]]] + [-.03, .03], [-.35 * (row + 1)] * 2, color="C0", linewidth=4)
+    axis.set_xlim(worst, best), axis.set_ylim(-(top + .6 * half), 0)
+    axis.spines[["left", "right", "bottom"]].set_visible(False)
+    axis.spines["top"].set_visible(True)
+    axis.xaxis.tick_top()
+    axis.grid(False)
+    axis.set_xticks(np.arange(best, worst + 1)), axis.set_yticks([])
     axis.set_title("mean rank", fontsize="medium")
     return figure
