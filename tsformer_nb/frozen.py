@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['FEATURES', 'BATCH', 'MIXES', 'check_pattern_sizes', 'PatternConfig', 'PatternModel', 'PatternEncoder', 'LinearRule',
-           'PatternClassifier', 'units_for', 'pattern_config_for', 'shortened', 'encoded', 'in_batches', 'by_kind',
-           'fit_frozen']
+           'PatternClassifier', 'units_for', 'pattern_config_for', 'shortened', 'encoded', 'many_models', 'in_batches',
+           'by_kind', 'fit_frozen']
 
 # %% ../nbs/16_frozen.ipynb #7538e6b3
 import logging
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -232,11 +233,18 @@ def encoded(
         x = shortened(x, encoder.config.n_timesteps)
     missing = max(0, encoder.config.n_timesteps - x.shape[1])
     x = np.pad(x, ((0, 0), (0, missing), (0, 0)), constant_values=np.nan)
-    told = logging.getLogger("tensorflow")  # it takes several models, each compiled once, for a mistake, and says so
+    with many_models():
+        return in_batches(encoder.predict_on_batch, x, progress)
+
+# %% ../nbs/16_frozen.ipynb #e16f0001
+@contextmanager
+def many_models():
+    "TensorFlow takes several models, each compiled once, for a mistake, and says so: not here."
+    told = logging.getLogger("tensorflow")
     level = told.level
     told.setLevel(logging.ERROR)
     try:
-        return in_batches(encoder.predict_on_batch, x, progress)
+        yield
     finally:
         told.setLevel(level)
 

@@ -15,7 +15,7 @@ from keras import ops
 
 from .unseen import kernel_of, some_series
 from ..data import Dataset
-from ..frozen import PatternEncoder, by_kind, encoded, in_batches, pattern_config_for
+from ..frozen import PatternEncoder, by_kind, encoded, in_batches, many_models, pattern_config_for
 from ..patterns import DILATIONS, Patterns, adapt_levels
 
 # %% ../../nbs/corpora.ipynb #65df62b2
@@ -55,7 +55,8 @@ class Corpus:
 def _tokens(patterns: Patterns, seen: np.ndarray) -> np.ndarray:  # (n_series, n_points, 1) -> (n_series, N_TOKENS, ..)
     "A token for each piece: how often each filter answers above its level there, and how often it wins."
     series = keras.Input(seen.shape[1:])
-    places = in_batches(keras.Model(series, patterns(series)[1]).predict_on_batch, seen)
+    with many_models():
+        places = in_batches(keras.Model(series, patterns(series)[1]).predict_on_batch, seen)
     places = places.reshape(len(seen), len(DILATIONS), 2, N_TOKENS, N_FILTERS).transpose(0, 3, 1, 2, 4)
     return np.round(255 * places.reshape(len(seen), N_TOKENS, -1)).astype("uint8")
 
