@@ -86,13 +86,12 @@ def train_command(args: argparse.Namespace) -> None:
              "class_weight": args.class_weight}
     config = replace(RECIPES[args.model], **{name: value for name, value in asked.items() if value is not None})
     out = Path(args.out or runs.default_folder(data, args.model, args.seed))
-    nothing_frozen = args.epochs or args.resume and len(data.y_train) <= FEW  # has epochs, or anything to resume
-    fit_by = args.fit or ("scratch" if nothing_frozen else "auto")
+    scratch = args.epochs or args.resume and len(data.y_train) <= FEW  # nothing frozen has epochs, or is resumed
     if args.model == "published":
         print("The published encoder is slow: expect minutes for each epoch.", file=sys.stderr)
     try:
         metrics = runs.train_run(data, args.model, config, out, overwrite=args.overwrite, resume=args.resume,
-                                 scaling=args.scaling, fit_by=fit_by)
+                                 scaling=args.scaling, fit_by=args.fit or ("scratch" if scratch else "auto"))
     except BaseException as error:
         unfinished = (out / runs.CHECKPOINT).exists() and not (out / "metrics.json").exists()
         if unfinished and not isinstance(error, InputError):
@@ -146,8 +145,7 @@ def _fitted(metrics: dict) -> str:
     if metrics.get("fit") != "frozen":
         return f"{size}, {metrics['epochs']} epochs in {seconds}{tried}"
     best = max(metrics["mixture"], key=metrics["mixture"].get)
-    return (f"{size}, encoder frozen, fitted in {seconds}; it relies most on {best}; validation leaves each series "
-            f"out{tried}")
+    return f"{size}, encoder frozen, fitted in {seconds}; relies most on {best}; each series was left out{tried}"
 
 
 def _scores(metrics: dict) -> str:

@@ -124,7 +124,6 @@ class Portable(keras.Model):
 
     supports_masking = True
     settings: type = TSFormerConfig  # what the constructor takes
-    takes_longer = False  # than any series that it was trained on
 
     def compute_mask(self, inputs, previous_mask=None):  # class probabilities have no steps
         return None

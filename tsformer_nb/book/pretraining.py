@@ -115,7 +115,7 @@ class Pupil(keras.Model):
         answers = self.answer(self.encoder(ops.reshape(pairs, (-1, *pairs.shape[2:])), training=training))
         return ops.reshape(answers, (-1, 2, answers.shape[1]))
 
-
+# %% ../../nbs/19_pretraining.ipynb #e19f0001
 def naming(
     first: np.ndarray,  # (n_sets + 1,) class number of each set's first class
 ):  # a loss for `Pupil`

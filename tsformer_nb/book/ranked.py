@@ -202,7 +202,7 @@ def plot_ranks(
     best, worst = np.floor(ranks.min()), np.ceil(ranks.max())
     top = .6 + .35 * len(bars)  # the names stand below the bars
     figure = plt.figure(figsize=(6.4, 1 + .3 * (top + .6 * half)), layout="none")
-    axis = figure.add_axes((.32, .02, .36, .7))
+    axis = figure.add_axes((.33, .02, .34, .7))
     for place, method in enumerate(order):
         right, row = place < half, place if place < half else count - 1 - place
         side, height = (best if right else worst), -(top + .6 * row)

@@ -58,7 +58,7 @@ def parts_of(
         part[members] = (np.arange(len(members)) + rng.integers(n_parts)) % n_parts
     return part
 
-
+# %% ../../nbs/unseen.ipynb #e20f0001
 def inside(
     kernels: dict[str, np.ndarray],  # for each kind of features: (n_series, n_series) products
     y: np.ndarray,  # (n_series,) class indices
