@@ -184,7 +184,7 @@ def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
         raise InputError(f"{where} has {x.shape[2]} channels, but the model was trained on "
                          f"{metrics.get('n_channels', 1)}.")
     unequal = metrics["model"] == "tsformer" and model.config.unequal  # trained on series of unequal length
-    longer = x.shape[1] > metrics["n_timesteps"] and not getattr(model, "takes_longer", False)
+    longer = x.shape[1] > metrics["n_timesteps"] and not (unequal and metrics.get("fit") == "frozen")
     if longer or x.shape[1] < metrics["n_timesteps"] and not unequal:
         raise InputError(f"{where} has series of {x.shape[1]} steps, but the model was trained on "
                          f"{metrics['n_timesteps']}: cut or resample them to that length.")
@@ -195,8 +195,7 @@ def _as_csv(classes: list, probabilities: np.ndarray) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["predicted", *(f"p({name})" for name in classes)])
-    for row in probabilities:
-        rows.writerow([classes[row.argmax()], *(f"{p:.6f}" for p in row)])
+    rows.writerows([classes[row.argmax()], *(f"{p:.6f}" for p in row)] for row in probabilities)
     return text.getvalue()
 
 # %% ../nbs/cli.ipynb #a982fe63

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .checkpoints import CHECKPOINT, FORMAT
 from .convert import as_series
 from .data import Dataset
-from .evaluation import accuracy_of, predict, some_at_a_time, validation_split
+from .evaluation import accuracy_of, predict, score, some_at_a_time, validation_split
 from .files import InputError, InputWarning, write_whole
 from .frozen import PatternClassifier, encoded, fit_frozen
 from .model import TSFormer
@@ -93,8 +93,7 @@ class Fitting(Reading):
         if isinstance(weights, dict):
             weights = {index: weights[name] for index, name in enumerate(self.classes_) if name in weights}
         self.model_, rule = fit_frozen(data, seed, self.scaling, weights, self.verbose)
-        right = rule.left_out.argmax(axis=1) == data.y_train[rule.judged]
-        self.history_ = {"accuracy_left_out": [float(right.mean())]}
+        self.history_ = {"accuracy_left_out": [score(rule.left_out, data.y_train[rule.judged])[0]]}
 
     def _fit_scratch(self, data, seed):
         asked = {"epochs": self.epochs, "class_weight": self.class_weight, "validation": self.validation}

@@ -29,7 +29,7 @@ def predict(
     "Class probabilities for each series; raises `InputError` where series do not fit the model."
     shape = (None, *model.series_shape) if isinstance(model, Portable) else getattr(model, "input_shape", None) or ()
     fixed = len(shape) == 3 and None not in shape[1:]  # (None, n_timesteps, n_channels)
-    longer = getattr(model, "takes_longer", False)  # than any series that it was fitted to
+    longer = isinstance(model, PatternClassifier) and model.config.unequal
     x = as_batch(x, shape[1], shape[2], longer=longer) if fixed else as_series(x)
     if fixed and x.shape[1] != shape[1] and not isinstance(model, Portable):
         raise InputError(f"The series have {x.shape[1]} steps, but this model takes {shape[1]}: cut or resample them.")

@@ -94,10 +94,6 @@ class PatternModel(Portable):
         self.make_layers(config)
         self.build((None, config.n_timesteps, config.n_channels))
 
-    @property
-    def takes_longer(self):  # what was fitted to series of many lengths may be asked about longer ones
-        return self.config.unequal
-
 # %% ../nbs/16_frozen.ipynb #38901f03
 @keras.saving.register_keras_serializable("tsformer_nb")
 class PatternEncoder(PatternModel):
@@ -229,7 +225,7 @@ def encoded(
     progress: bool = False,  # show a progress bar on standard error
 ) -> np.ndarray:  # (n_series, n_features)
     "The features of any number of series."
-    if x.shape[1] > encoder.config.n_timesteps and encoder.takes_longer:
+    if x.shape[1] > encoder.config.n_timesteps and encoder.config.unequal:  # longer ones are nothing new to it
         x = shortened(x, encoder.config.n_timesteps)
     missing = max(0, encoder.config.n_timesteps - x.shape[1])
     x = np.pad(x, ((0, 0), (0, missing), (0, 0)), constant_values=np.nan)
