@@ -17,7 +17,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 
 from conftest import run
-from tsformer_nb import TSFormerClassifier
+from tsformer_nb import TSFormerClassifier, recipes, runs
+from tsformer_nb.data import Dataset
 from tsformer_nb.files import InputError
 
 STEPS = np.arange(40)
@@ -133,6 +134,20 @@ def test_what_is_trained_is_never_frozen(tones):
     for asked in ({"epochs": 1}, {"epochs": 1, "callbacks": [keras.callbacks.TerminateOnNaN()]}):
         assert TSFormerClassifier(**asked).fit(x, y).fitted_by_ == "scratch"
     assert TSFormerClassifier().fit(x, y).fitted_by_ == "frozen"
+
+
+@pytest.mark.parametrize("lead, kept", [(-1, "frozen"), (1, "scratch")])  # always, and never
+def test_of_both_fits_the_better_stays(lead, kept, tones, tmp_path, monkeypatch):
+    x, y = tones
+    monkeypatch.setattr(recipes, "FEW", 10)
+    monkeypatch.setattr(runs, "LEAD", lead)
+    monkeypatch.setitem(recipes.RECIPES, "tsformer", recipes.TrainingConfig(epochs=1))
+    fitted = TSFormerClassifier().fit(x, y)
+    assert fitted.fitted_by_ == kept and ("accuracy_left_out" in fitted.history_) == (kept == "frozen")
+    data = Dataset("tones", x, np.unique(y, return_inverse=True)[1])
+    metrics = runs.train_run(data, out=tmp_path, fit_by="auto", progress=False)
+    assert set(metrics["held_out"]) == {"frozen", "scratch"} and metrics.get("fit", "scratch") == kept
+    assert (tmp_path / "history.csv").exists() == (kept == "scratch")
 
 
 def test_longer_series_than_any_in_training(tones):

@@ -21,12 +21,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .checkpoints import CHECKPOINT, FORMAT
 from .convert import as_series
 from .data import Dataset
-from .evaluation import accuracy_of, predict, score, some_at_a_time, validation_split
+from .evaluation import predict, score, some_at_a_time
 from .files import InputError, InputWarning, write_whole
 from .frozen import PatternClassifier, encoded, fit_frozen
 from .model import TSFormer
-from .recipes import LEAD, RECIPES, way_to_fit
-from .runs import as_bytes, from_bytes, load_run, save_model
+from .recipes import RECIPES, way_to_fit
+from .runs import as_bytes, from_bytes, frozen_serves_better, load_run, save_model
 from .training import fit, make_model, progress_bar
 
 # %% ../nbs/17_estimator.ipynb #0b10ea2d
@@ -80,19 +80,19 @@ class Fitting(Reading):
         (self._fit_frozen if way == "frozen" else self._fit_scratch)(data, seed)
         self.fitted_by_ = "frozen" if way == "frozen" else "scratch"
         if way == "better":
-            inner, trained = validation_split(data, seed, self.validation), (self.model_, self.history_)
-            accuracy = accuracy_of(self.model_, inner.x_test, inner.y_test)
-            self._fit_frozen(inner, seed)
-            if accuracy_of(self.model_, inner.x_test, inner.y_test) > accuracy + LEAD:
+            config = replace(RECIPES["tsformer"], seed=seed, validation=self.validation)
+            weights, bar = self._class_weights(), self.verbose
+            if frozen_serves_better(self.model_, data, config, self.scaling, weights, bar)[0]:
                 self._fit_by("frozen", data, seed)
-            else:
-                self.model_, self.history_ = trained
+
+    def _class_weights(self):
+        weights = self.class_weight
+        if isinstance(weights, dict):  # by label; the models count classes
+            weights = {index: weights[name] for index, name in enumerate(self.classes_) if name in weights}
+        return weights
 
     def _fit_frozen(self, data, seed):
-        weights = self.class_weight
-        if isinstance(weights, dict):
-            weights = {index: weights[name] for index, name in enumerate(self.classes_) if name in weights}
-        self.model_, rule = fit_frozen(data, seed, self.scaling, weights, self.verbose)
+        self.model_, rule = fit_frozen(data, seed, self.scaling, self._class_weights(), self.verbose)
         self.history_ = {"accuracy_left_out": [score(rule.left_out, data.y_train[rule.judged])[0]]}
 
     def _fit_scratch(self, data, seed):

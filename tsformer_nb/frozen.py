@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['FEATURES', 'BATCH', 'MIXES', 'check_pattern_sizes', 'PatternConfig', 'PatternModel', 'PatternEncoder', 'LinearRule',
-           'PatternClassifier', 'units_for', 'pattern_config_for', 'shortened', 'encoded', 'many_models', 'in_batches',
-           'by_kind', 'fit_frozen']
+           'PatternClassifier', 'units_for', 'pattern_config_for', 'encoded', 'many_models', 'in_batches', 'by_kind',
+           'mixes_of', 'set_levels', 'fit_frozen']
 
 # %% ../nbs/16_frozen.ipynb #7538e6b3
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,8 +22,7 @@ from .encoder import log_spectrum
 from .files import InputError
 from .intake import lengths, scaled, with_ends
 from .model import Portable
-from .patterns import DILATIONS, Patterns, adapt_levels, at_unit_scale, stretched
-from .recordings import lengths_of
+from .patterns import DILATIONS, Patterns, adapt_levels, at_unit_scale, shortened, stretched
 from .ridge import Mixture, fit_mixture
 from .scaling import SCALINGS, scale_of
 
@@ -205,17 +204,6 @@ def pattern_config_for(
     return PatternConfig(**{**sizes, **changes})
 
 # %% ../nbs/16_frozen.ipynb #e5d43528
-def shortened(
-    x: np.ndarray,  # (n_series, n_steps, n_channels), NaN behind the end of shorter series
-    n_timesteps: int,  # below n_steps
-) -> np.ndarray:  # (n_series, n_timesteps, n_channels)
-    "Series that are longer than a model takes, averaged down to what it takes; all others as they are."
-    n_steps, result = lengths_of(x), x[:, :n_timesteps].copy()
-    long = n_steps > n_timesteps
-    result[long] = stretched(ops.convert_to_tensor(np.nan_to_num(x[long])), n_steps[long], n_timesteps)
-    return result
-
-
 BATCH = 32  # series at a time; always as many, so that a program is compiled once and rounding is always the same
 
 
@@ -227,8 +215,7 @@ def encoded(
     "The features of any number of series."
     if x.shape[1] > encoder.config.n_timesteps and encoder.config.unequal:  # longer ones are nothing new to it
         x = shortened(x, encoder.config.n_timesteps)
-    missing = max(0, encoder.config.n_timesteps - x.shape[1])
-    x = np.pad(x, ((0, 0), (0, missing), (0, 0)), constant_values=np.nan)
+    x = np.pad(x, ((0, 0), (0, max(0, encoder.config.n_timesteps - x.shape[1])), (0, 0)), constant_values=np.nan)
     with many_models():
         return in_batches(encoder.predict_on_batch, x, progress)
 
@@ -273,6 +260,24 @@ def by_kind(
 MIXES = (("shapes",), ("shapes", "places"), ("places",), ("shapes", "places", "spectrum"),
          ("shapes", "places", "steps"), ("steps",))  # of kinds, each tried by itself
 
+
+def mixes_of(
+    units: Sequence[str],  # of the features
+) -> list[tuple[str, ...]]:
+    "The mixtures for each unit."
+    return [tuple(f"{unit} {kind}" for kind in mix) for unit in units for mix in MIXES]
+
+# %% ../nbs/16_frozen.ipynb #e16f0002
+def set_levels(
+    encoder: PatternEncoder,  # changed in place
+    x: np.ndarray,  # (n_series, n_timesteps, n_channels): training series
+    seed: int = 0,  # decides which serve as examples
+) -> None:
+    "Set the levels of all filters by some of the training series."
+    examples = np.random.default_rng(seed).choice(len(x), min(32, len(x)), replace=False)
+    for unit, view in encoder.views(x[examples]).items():
+        adapt_levels(encoder.patterns[unit], ops.convert_to_numpy(view))
+
 # %% ../nbs/16_frozen.ipynb #e762a2ed
 def fit_frozen(
     data: Dataset,  # its training part is used, and all of it
@@ -287,12 +292,9 @@ def fit_frozen(
     if class_weight not in (None, "balanced") and not isinstance(class_weight, dict):
         raise InputError(f"class_weight={class_weight!r}: choose \"balanced\", or say how much each class counts.")
     model = PatternClassifier(pattern_config_for(data, scaling, seed=seed))
-    encoder, rng = model.encoder, np.random.default_rng(seed)
-    examples = data.x_train[rng.choice(len(data.x_train), min(32, len(data.x_train)), replace=False)]
-    for unit, view in encoder.views(examples).items():
-        adapt_levels(encoder.patterns[unit], ops.convert_to_numpy(view))
-    features = by_kind(encoded(encoder, data.x_train, progress), model.config)
-    mixes = [tuple(f"{unit} {kind}" for kind in mix) for unit in model.config.units for mix in MIXES]
-    rule = fit_mixture(features, data.y_train, mixes, compute_sample_weight(class_weight, data.y_train), seed)
+    set_levels(model.encoder, data.x_train, seed)
+    features = by_kind(encoded(model.encoder, data.x_train, progress), model.config)
+    weight = compute_sample_weight(class_weight, data.y_train)  # (n_train,)
+    rule = fit_mixture(features, data.y_train, mixes_of(model.config.units), weight, seed)
     model.classify.take(rule)
     return model, rule

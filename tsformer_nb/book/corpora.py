@@ -6,16 +6,15 @@
 __all__ = ['N_TOKENS', 'N_FILTERS', 'varied', 'Corpus', 'corpus_of', 'made_up', 'corpus']
 
 # %% ../../nbs/corpora.ipynb #e1b6cc35
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import keras
 import numpy as np
-from keras import ops
 
 from .unseen import kernel_of, some_series
 from ..data import Dataset
-from ..frozen import PatternEncoder, by_kind, encoded, in_batches, many_models, pattern_config_for
+from ..frozen import PatternEncoder, by_kind, encoded, in_batches, many_models, pattern_config_for, set_levels
 from ..patterns import DILATIONS, Patterns, adapt_levels
 
 # %% ../../nbs/corpora.ipynb #65df62b2
@@ -68,12 +67,10 @@ def corpus_of(
     "Frozen features as kernels, and tokens."
     encoder, rng = PatternEncoder(pattern_config_for(data)), np.random.default_rng(0)
     examples = rng.choice(len(data.x_train), min(32, len(data.x_train)), replace=False)
-    for unit, view in encoder.views(data.x_train[examples]).items():
-        adapt_levels(encoder.patterns[unit], ops.convert_to_numpy(view))
+    set_levels(encoder, data.x_train)
     kernels = {kind: kernel_of(values) for kind, values in
                by_kind(encoded(encoder, data.x_train), encoder.config).items()}
-    alone = PatternEncoder(replace(encoder.config, units=("series",)))
-    seen = in_batches(lambda part: alone.views(part)["series"], data.x_train)  # (n_series, n_points, 1)
+    seen = in_batches(lambda part: encoder.views(part)["series"], data.x_train)  # (n_series, n_points, 1)
     patterns = Patterns(N_FILTERS, 1, N_TOKENS)
     patterns.build(seen.shape)
     adapt_levels(patterns, seen[examples])

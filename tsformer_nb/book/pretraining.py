@@ -21,7 +21,7 @@ from .records import RESULTS, fill_in, stamp
 from .unseen import family_folds, inside, kernel_of
 from ..checkpoints import Keeper
 from ..encoder import EncoderBlock
-from ..frozen import MIXES, in_batches
+from ..frozen import in_batches, mixes_of
 from ..training import progress_bar
 
 # %% ../../nbs/19_pretraining.ipynb #acb6759e
@@ -98,7 +98,6 @@ class Lessons(keras.utils.PyDataset):
         return np.stack(tokens), np.array(told, "int32")
 
 # %% ../../nbs/19_pretraining.ipynb #801de0cc
-@keras.saving.register_keras_serializable("tsformer_nb")
 class Pupil(keras.Model):
     "A `TokenEncoder` with what it is asked while it learns: (batch, 2, N_TOKENS, n_features) -> answers."
 
@@ -176,8 +175,7 @@ def worth(
     encoder: TokenEncoder | None = None,  # None: the frozen features alone
 ) -> dict[str, float]:  # "beside": accuracy with frozen features and tokens; "alone": with tokens only
     "What tokens are worth, by cross-validation inside a training part."
-    units = dict.fromkeys(kind.split()[0] for kind in known.kernels)
-    mixes = [tuple(f"{unit} {kind}" for kind in mix) for unit in units for mix in MIXES]
+    mixes = mixes_of(dict.fromkeys(kind.split()[0] for kind in known.kernels))
     if encoder is None:
         return {"beside": inside(known.kernels, known.y, mixes)}
     of_tokens = kernel_of(in_batches(encoder.features, known.tokens[0]))
