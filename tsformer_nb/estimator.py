@@ -26,7 +26,7 @@ from .files import InputError, InputWarning, write_whole
 from .frozen import PatternClassifier, encoded, fit_frozen
 from .model import TSFormer
 from .recipes import RECIPES, way_to_fit
-from .runs import as_bytes, from_bytes, frozen_serves_better, load_run, save_model
+from .runs import as_bytes, from_bytes, frozen_is_better, load_run, save_model
 from .training import fit, make_model, progress_bar
 
 # %% ../nbs/17_estimator.ipynb #0b10ea2d
@@ -82,7 +82,7 @@ class Fitting(Reading):
         if way == "better":
             config = replace(RECIPES["tsformer"], seed=seed, validation=self.validation)
             weights, bar = self._class_weights(), self.verbose
-            if frozen_serves_better(self.model_, data, config, self.scaling, weights, bar)[0]:
+            if frozen_is_better(self.model_, data, config, self.scaling, weights, bar)[0]:
                 self._fit_by("frozen", data, seed)
 
     def _class_weights(self):

@@ -9,7 +9,7 @@ __all__ = ['FEATURES', 'BATCH', 'MIXES', 'check_pattern_sizes', 'PatternConfig',
 
 # %% ../nbs/16_frozen.ipynb #7538e6b3
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -262,7 +262,7 @@ MIXES = (("shapes",), ("shapes", "places"), ("places",), ("shapes", "places", "s
 
 
 def mixes_of(
-    units: Sequence[str],  # of the features
+    units: Iterable[str],  # of the features
 ) -> list[tuple[str, ...]]:
     "The mixtures for each unit."
     return [tuple(f"{unit} {kind}" for kind in mix) for unit in units for mix in MIXES]
