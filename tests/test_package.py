@@ -111,7 +111,8 @@ def test_the_data_floor_is_light():
 FLOORS = [["files"], ["recipes", "recordings", "archive"], ["readers", "scaling", "convert", "intake"],
           ["columns", "uea", "options"], ["frames", "weka", "arrays"], ["loading"], ["data"],
           ["leaks", "baseline", "attention", "published", "patterns"], ["encoder", "diagnosis", "trivial", "ridge"],
-          ["model", "checkup", "giveaways"], ["frozen"], ["training", "evaluation"], ["checkpoints"], ["runs"],
+          ["model", "checkup", "giveaways", "encoding"], ["frozen"], ["training", "evaluation"],
+          ["checkpoints"], ["runs"],
           ["cli", "estimator"], ["for_aeon"]]  # each imports only from those before it
 WING = [["records", "drawing"], ["search", "unseen"], ["peers", "significance", "motifs", "own", "corpora"],
         ["bench", "results", "ranked"], ["ablation", "elsewhere"], ["distance", "pretraining"], ["languages"],

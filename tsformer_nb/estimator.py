@@ -21,9 +21,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .checkpoints import CHECKPOINT, FORMAT
 from .convert import as_series
 from .data import Dataset
+from .encoding import encoded
 from .evaluation import predict, score, some_at_a_time
 from .files import InputError, InputWarning, write_whole
-from .frozen import PatternClassifier, encoded, fit_frozen
+from .frozen import PatternClassifier, fit_frozen
 from .model import TSFormer
 from .recipes import RECIPES, way_to_fit
 from .runs import as_bytes, from_bytes, frozen_is_better, load_run, save_model

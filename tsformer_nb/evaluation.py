@@ -16,8 +16,9 @@ import numpy as np
 
 from .convert import as_batch, as_series
 from .data import Dataset, dither, dither_level, split
+from .encoding import encoded, in_batches
 from .files import InputError, InputWarning
-from .frozen import PatternClassifier, encoded, in_batches
+from .frozen import PatternClassifier
 from .model import Portable
 from .recordings import lengths_of
 

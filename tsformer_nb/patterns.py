@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TAPS', 'DILATIONS', 'REACH', 'EDGE', 'GOLDEN', 'stretched', 'shortened', 'at_unit_scale', 'with_differences',
-           'draw_filters', 'tap_places', 'answers_to', 'winners', 'counted', 'Patterns', 'adapt_levels']
+           'draw_filters', 'tap_places', 'answers_to', 'winners', 'counted', 'counts_of', 'Patterns', 'adapt_levels']
 
 # %% ../nbs/15_patterns.ipynb #5e0c831e
 import keras
@@ -153,6 +153,26 @@ def counted(
     places = [ops.reshape(share, (-1, n_parts * n_filters)) for share in (above[len(above) // 2], ops.sqrt(won))]
     return ops.concatenate(shapes, axis=1), ops.concatenate(places, axis=1)
 
+# %% ../nbs/15_patterns.ipynb #fa5a9617
+def counts_of(
+    x: keras.KerasTensor,  # (batch, n_points, n_channels)
+    filters: keras.KerasTensor,  # (n_dilations, TAPS * 2 * n_channels, n_filters)
+    offset: keras.KerasTensor,  # (n_dilations, 1, n_filters), added to their answers
+    levels: keras.KerasTensor,  # (n_dilations, n_levels, n_filters)
+    n_parts: int,  # equal parts of a series
+    n_rivals: int,  # filters of which one wins
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:  # over all points (batch, n_shapes), in parts (batch, n_places)
+    "The counts of all filters, one dilation after the other."
+    seen = with_differences(x)
+
+    def of_dilation(known):
+        filters, offset, levels, places = known
+        return counted(answers_to(seen, filters, places) + offset, levels, n_parts, n_rivals)
+
+    known = (filters, offset, levels, tap_places(x.shape[1]))
+    counts = ops.map(of_dilation, tuple(map(ops.convert_to_tensor, known)))
+    return tuple(ops.reshape(ops.swapaxes(one, 0, 1), (-1, one.shape[0] * one.shape[2])) for one in counts)
+
 # %% ../nbs/15_patterns.ipynb #aae3b258
 @keras.saving.register_keras_serializable("tsformer_nb")
 class Patterns(layers.Layer):
@@ -178,16 +198,12 @@ class Patterns(layers.Layer):
         self.offset = self.add_weight((banks, 1, self.n_filters), "zeros", name="offset")
         self.levels = self.add_weight((banks, self.n_levels, self.n_filters), "zeros", name="levels")
 
+    @property
+    def known(self):  # what `counts_of` needs
+        return self.filters, self.offset, self.levels
+
     def call(self, x):  # (batch, n_points, n_channels) -> (batch, n_shapes), (batch, n_places)
-        seen = with_differences(x)
-
-        def of_dilation(known):
-            filters, offset, levels, places = known
-            return counted(answers_to(seen, filters, places) + offset, levels, self.n_parts, self.n_rivals)
-
-        known = (self.filters, self.offset, self.levels, tap_places(x.shape[1]))
-        counts = ops.map(of_dilation, tuple(map(ops.convert_to_tensor, known)))  # one dilation after the other
-        return tuple(ops.reshape(ops.swapaxes(one, 0, 1), (-1, one.shape[0] * one.shape[2])) for one in counts)
+        return counts_of(x, *self.known, self.n_parts, self.n_rivals)
 
     def get_config(self):
         sizes = {name: getattr(self, name) for name in ("n_filters", "n_levels", "n_parts", "n_rivals", "seed")}

@@ -14,7 +14,8 @@ import numpy as np
 
 from .unseen import kernel_of, some_series
 from ..data import Dataset
-from ..frozen import PatternEncoder, by_kind, encoded, in_batches, many_models, pattern_config_for, set_levels
+from ..encoding import encoded, in_batches, many_models
+from ..frozen import PatternEncoder, by_kind, pattern_config_for, set_levels
 from ..patterns import DILATIONS, Patterns, adapt_levels
 
 # %% ../../nbs/corpora.ipynb #65df62b2

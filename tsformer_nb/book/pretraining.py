@@ -21,7 +21,8 @@ from .records import RESULTS, fill_in, stamp
 from .unseen import family_folds, inside, kernel_of
 from ..checkpoints import Keeper
 from ..encoder import EncoderBlock
-from ..frozen import in_batches, mixes_of
+from ..encoding import in_batches
+from ..frozen import mixes_of
 from ..training import progress_bar
 
 # %% ../../nbs/19_pretraining.ipynb #acb6759e
