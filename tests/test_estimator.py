@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from conftest import run
 from tsformer_nb import TSFormerClassifier, recipes, runs
 from tsformer_nb.data import Dataset
+from tsformer_nb.estimator import arranged
 from tsformer_nb.files import InputError
 
 STEPS = np.arange(40)
@@ -148,6 +149,19 @@ def test_of_both_fits_the_better_stays(lead, kept, tones, tmp_path, monkeypatch)
     metrics = runs.train_run(data, out=tmp_path, fit_by="auto", progress=False)
     assert set(metrics["held_out"]) == {"frozen", "scratch"} and metrics.get("fit", "scratch") == kept
     assert (tmp_path / "history.csv").exists() == (kept == "scratch")
+
+
+def test_fine_tuning_goes_on_from_the_frozen_fit(tones):
+    "The filters move, a little; lists of unequal length are no obstacle."
+    x, y = tones
+    several = [row[:40 - n % 5] for n, row in enumerate(x)]
+    tuned = TSFormerClassifier("finetune", epochs=2).fit(several, y)
+    assert tuned.fitted_by_ == "finetune" and len(tuned.history_["val_loss"]) == 2 and tuned.score(several, y) > .8
+    start, _ = runs.tuned_start(Dataset("tones", arranged(several, 2), np.unique(y, return_inverse=True)[1]),
+                                recipes.recipe_for("tsformer", "finetune"))
+    before, after = (model.encoder.patterns["series"].get_weights() for model in (start, tuned.model_))
+    moved = [abs(one - two).max() for one, two in zip(before, after)]
+    assert len(moved) == 3 and all(0 < size < .1 for size in moved)
 
 
 def test_longer_series_than_any_in_training(tones):

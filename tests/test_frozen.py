@@ -14,6 +14,7 @@ from tsformer_nb.evaluation import predict
 from tsformer_nb.files import InputError
 from tsformer_nb.frozen import PatternClassifier, PatternEncoder, fit_frozen, pattern_config_for
 from tsformer_nb.patterns import draw_filters
+from tsformer_nb.recipes import TUNING
 from tsformer_nb.runs import load_run, train_run
 
 
@@ -110,6 +111,30 @@ def test_one_series_a_class_is_enough(tmp_path):
     data = Dataset("four", x, np.arange(4), x + .05 * np.random.default_rng(0).normal(size=x.shape), np.arange(4))
     metrics = train_run(data, out=tmp_path, fit_by="auto", progress=False)
     assert metrics["fit"] == "frozen" and metrics["test_accuracy"] == 1 and metrics["val_accuracy"] < 1
+
+
+def test_fine_tuning_from_a_terminal(tmp_path):
+    "It says what the frozen fit had on the series held out."
+    said = command("train", "--data", "sample", "--fit", "finetune", "--epochs", "2", cwd=tmp_path)
+    assert said.returncode == 0 and "on series held out: frozen 0." in said.stdout and ", finetune " in said.stdout
+    out = tmp_path / "runs" / "FordA_sample-tsformer-0"
+    model, metrics = load_run(out)
+    assert metrics["fit"] == "finetune" and metrics["epochs"] == 2 and isinstance(model, PatternClassifier)
+    assert (out / "curves.png").exists() and metrics["held_out"]["finetune"] == metrics["val_accuracy"]
+
+
+def test_fine_tuning_goes_on_where_it_stopped(sample, tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    config = replace(TUNING, epochs=2)
+    with pytest.raises(KeyboardInterrupt):
+        train_run(sample, config=config, out=tmp_path / "cut", fit_by="finetune", progress=False, callbacks=[Stop()])
+    for name, resume in (("cut", True), ("whole", False)):
+        train_run(sample, config=config, out=tmp_path / name, fit_by="finetune", progress=False, resume=resume)
+    cut, whole = (load_run(tmp_path / name)[0].get_weights() for name in ("cut", "whole"))
+    assert all(np.array_equal(one, two) for one, two in zip(cut, whole))
 
 
 def test_nothing_to_hold_on_to_is_told():

@@ -26,8 +26,8 @@ from .evaluation import predict, score, some_at_a_time
 from .files import InputError, InputWarning, write_whole
 from .frozen import PatternClassifier, fit_frozen
 from .model import TSFormer
-from .recipes import RECIPES, way_to_fit
-from .runs import as_bytes, from_bytes, frozen_is_better, load_run, save_model
+from .recipes import recipe_for, way_to_fit
+from .runs import as_bytes, from_bytes, frozen_is_better, load_run, save_model, tuned_start
 from .training import fit, make_model, progress_bar
 
 # %% ../nbs/17_estimator.ipynb #0b10ea2d
@@ -78,10 +78,10 @@ class Fitting(Reading):
     verbose: bool
 
     def _fit_by(self, way, data, seed):
-        (self._fit_frozen if way == "frozen" else self._fit_scratch)(data, seed)
-        self.fitted_by_ = "frozen" if way == "frozen" else "scratch"
+        (self._fit_frozen if way == "frozen" else self._fit_trained)(way, data, seed)
+        self.fitted_by_ = "scratch" if way == "better" else way
         if way == "better":
-            config = replace(RECIPES["tsformer"], seed=seed, validation=self.validation)
+            config = replace(recipe_for("tsformer"), seed=seed, validation=self.validation)
             weights, bar = self._class_weights(), self.verbose
             if frozen_is_better(self.model_, data, config, self.scaling, weights, bar)[0]:
                 self._fit_by("frozen", data, seed)
@@ -92,15 +92,16 @@ class Fitting(Reading):
             weights = {index: weights[name] for index, name in enumerate(self.classes_) if name in weights}
         return weights
 
-    def _fit_frozen(self, data, seed):
+    def _fit_frozen(self, way, data, seed):
         self.model_, rule = fit_frozen(data, seed, self.scaling, self._class_weights(), self.verbose)
         self.history_ = {"accuracy_left_out": [score(rule.left_out, data.y_train[rule.judged])[0]]}
 
-    def _fit_scratch(self, data, seed):
+    def _fit_trained(self, way, data, seed):
         asked = {"epochs": self.epochs, "class_weight": self.class_weight, "validation": self.validation}
-        config = replace(RECIPES["tsformer"], seed=seed,
+        config = replace(recipe_for("tsformer", way), seed=seed,
                          **{name: value for name, value in asked.items() if value is not None})
-        self.model_ = make_model("tsformer", data, seed, self.scaling)
+        self.model_ = (tuned_start(data, config, self.scaling, self.verbose)[0] if way == "finetune"
+                       and self.warm_start_from is None else make_model("tsformer", data, seed, self.scaling))
         if self.warm_start_from is not None:
             self.model_ = started_from(self.warm_start_from, self.model_)
         bar = [progress_bar()] if self.verbose else []
@@ -268,7 +269,7 @@ class TSFormerClassifier(ClassifierMixin, TransformerMixin, Kept):
 
     def __init__(
         self,
-        fit_by: str = "auto",  # "auto", "frozen" (a linear rule on patterns) or "scratch" (train every weight)
+        fit_by: str = "auto",  # or "frozen" (a linear rule on patterns), "finetune" (then train all), "scratch"
         *,
         time_axis: int = 2,  # of three axes; 1 for (series, steps, channels)
         scaling: str | None = None,  # "set", "series" or "none"; None: the data decide

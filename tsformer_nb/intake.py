@@ -26,11 +26,15 @@ def with_ends(
                          "cut or resample them.")
     if mask is None and not unequal and not missing:
         return x, None
-    there = ops.all(ops.equal(x, x), axis=2)  # (batch, n_steps): NaN does not equal itself
+    gaps = ops.isnan(x)
+    there = ops.logical_not(ops.any(gaps, axis=2))  # (batch, n_steps)
     if mask is not None:
         there = ops.logical_and(there, ops.cast(mask, "bool"))
-    x = ops.where(there[:, :, None], x, ops.zeros_like(x))
-    return ops.pad(x, ((0, 0), (0, missing), (0, 0))), ops.pad(there, ((0, 0), (0, missing)))
+    x = ops.where(gaps, ops.cast(0, x.dtype), x)  # first, for where ONNX multiplies by a mask, NaN stays NaN
+    x = ops.where(there[:, :, None], x, ops.cast(0, x.dtype))
+    if missing:
+        x, there = ops.pad(x, ((0, 0), (0, missing), (0, 0))), ops.pad(there, ((0, 0), (0, missing)))
+    return x, there
 
 # %% ../nbs/intake.ipynb #bf426b3c
 def scaled(
@@ -47,7 +51,7 @@ def scaled(
     x = ops.cast(x, dtype)
     if config.limit:
         x = ops.clip(x, -config.limit, config.limit)
-    return x if there is None else ops.where(there[:, :, None], x, ops.zeros_like(x))
+    return x if there is None else ops.where(there[:, :, None], x, ops.cast(0, x.dtype))
 
 # %% ../nbs/intake.ipynb #14b28cdc
 def _numbers(values, dtype):
@@ -104,7 +108,7 @@ def tokens_of(
     if there is None:
         return None
     found = tokens_there(there, config.stride, config.patch_size, config.n_tokens)
-    return ops.pad(found, ((0, 0), (1, 0)), constant_values=True) if config.windows else found
+    return ops.concatenate([ops.ones_like(found[:, :1]), found], axis=1) if config.windows else found
 
 # %% ../nbs/intake.ipynb #1f250f9f
 def mean_where(

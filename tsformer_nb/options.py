@@ -80,6 +80,20 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--overwrite", action="store_true", help="replace a run that is in the folder")
     _set_arguments(command)
 
+# %% ../nbs/options.ipynb #c1be72af
+def _export_arguments(command: argparse.ArgumentParser) -> None:
+    "What `export` takes."
+    command.add_argument("run", metavar="RUN", help="a folder that `train` has written")
+    command.add_argument("--format", choices=("litert", "onnx", "all"), default="litert",
+                         help="LiteRT, for phones and small machines (.tflite), or ONNX (litert)")
+    command.add_argument("--float16", action="store_true", help="LiteRT: weights of 16 bits, half the size")
+    command.add_argument("--batch", type=number(1), metavar="N", help="LiteRT: always N series at a time (any number)")
+    command.add_argument("--attention", action="store_true", help="a second output: what each token looks at")
+    command.add_argument("--data", metavar="NAME|DIR|FILE", help="series to try the files on (those of the run)")
+    command.add_argument("--test", metavar="FILE", help="the file of the test part, where it lies elsewhere")
+    command.add_argument("--out", metavar="DIR", help="folder for the files (that of the run)")
+    _set_arguments(command)
+
 # %% ../nbs/options.ipynb #7d0f6a31
 def parser() -> argparse.ArgumentParser:
     "The commands and their arguments."
@@ -96,8 +110,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--test", metavar="FILE", help="the file of the test part, where it lies elsewhere")
     _set_arguments(command)
     command = commands.add_parser("predict", help="predict the class of each series in a file")
-    command.add_argument("run", metavar="RUN", help="a folder that `train` has written")
+    command.add_argument("run", metavar="RUN", help="a folder that `train` has written, or a file that `export` has")
     command.add_argument("file", metavar="FILE", help="series in any known format, with or without labels")
     command.add_argument("--out", metavar="FILE", help="a CSV file to write, in place of standard output")
     _set_arguments(command)
+    _export_arguments(commands.add_parser("export", help="write the model of a run for other programs"))
     return top

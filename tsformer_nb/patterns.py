@@ -149,8 +149,9 @@ def counted(
     in_parts = lambda x: ops.mean(ops.reshape(x, (-1, n_parts, n_points // n_parts, n_filters)), axis=2)
     above = [in_parts(ops.clip((answers - levels[n]) / EDGE + .5, 0, 1)) for n in range(levels.shape[0])]
     won = in_parts(winners(answers, n_rivals))                  # (batch, n_parts, n_filters)
-    shapes = [*(ops.mean(share, axis=1) for share in above), ops.sqrt(ops.mean(won, axis=1))]
-    places = [ops.reshape(share, (-1, n_parts * n_filters)) for share in (above[len(above) // 2], ops.sqrt(won))]
+    root = lambda share: ops.sqrt(ops.maximum(share, 1e-12))    # at 0 itself it has no gradient
+    shapes = [*(ops.mean(share, axis=1) for share in above), root(ops.mean(won, axis=1))]
+    places = [ops.reshape(share, (-1, n_parts * n_filters)) for share in (above[len(above) // 2], root(won))]
     return ops.concatenate(shapes, axis=1), ops.concatenate(places, axis=1)
 
 # %% ../nbs/15_patterns.ipynb #fa5a9617
@@ -161,6 +162,7 @@ def counts_of(
     levels: keras.KerasTensor,  # (n_dilations, n_levels, n_filters)
     n_parts: int,  # equal parts of a series
     n_rivals: int,  # filters of which one wins
+    unrolled: bool = False,  # without a loop: longer to compile, but other runtimes know no loops
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:  # over all points (batch, n_shapes), in parts (batch, n_places)
     "The counts of all filters, one dilation after the other."
     seen = with_differences(x)
@@ -170,6 +172,9 @@ def counts_of(
         return counted(answers_to(seen, filters, places) + offset, levels, n_parts, n_rivals)
 
     known = (filters, offset, levels, tap_places(x.shape[1]))
+    if unrolled:
+        counts = zip(*(of_dilation([one[n] for one in known]) for n in range(len(DILATIONS))))
+        return tuple(ops.concatenate(list(one), axis=1) for one in counts)
     counts = ops.map(of_dilation, tuple(map(ops.convert_to_tensor, known)))
     return tuple(ops.reshape(ops.swapaxes(one, 0, 1), (-1, one.shape[0] * one.shape[2])) for one in counts)
 
@@ -189,7 +194,7 @@ class Patterns(layers.Layer):
     ):
         super().__init__(**{"trainable": False, **kwargs})
         self.n_filters, self.n_levels, self.n_parts, self.n_rivals = n_filters, n_levels, n_parts, n_rivals
-        self.seed = seed
+        self.seed, self.unrolled = seed, False  # as `counts_of` has it
 
     def build(self, shape):
         n_channels, banks = shape[2], len(DILATIONS)
@@ -203,7 +208,7 @@ class Patterns(layers.Layer):
         return self.filters, self.offset, self.levels
 
     def call(self, x):  # (batch, n_points, n_channels) -> (batch, n_shapes), (batch, n_places)
-        return counts_of(x, *self.known, self.n_parts, self.n_rivals)
+        return counts_of(x, *self.known, self.n_parts, self.n_rivals, self.unrolled)
 
     def get_config(self):
         sizes = {name: getattr(self, name) for name in ("n_filters", "n_levels", "n_parts", "n_rivals", "seed")}

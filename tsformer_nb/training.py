@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['compile_model', 'augment', 'Batches', 'RefuseNaN', 'early_stopping', 'fit', 'progress_bar', 'make_model',
-           'plot_curves', 'attention_maps']
+           'plot_curves', 'attended', 'attention_maps']
 
 # %% ../nbs/09_training.ipynb #36cd176a
 from collections.abc import Sequence
@@ -191,16 +191,24 @@ def plot_curves(
     return figure
 
 # %% ../nbs/09_training.ipynb #30d268cc
-def attention_maps(
+def attended(
     model: TSFormer,  # trained or not
-    x: np.ndarray,  # (batch, n_timesteps, n_channels)
-) -> np.ndarray:  # (blocks, batch, heads, tokens, tokens)
-    "The attention weights of each block: row, the token that looks; column, the token it looks at."
+    x: keras.KerasTensor,  # (batch, n_timesteps, n_channels)
+) -> list[keras.KerasTensor]:  # for each block (batch, heads, tokens, tokens)
+    "How much each token looks at each other, block by block."
     tokens, seen, maps = model.tokenize(x), model.seen(x), []  # (batch, tokens, d_model), (batch, tokens) or None
     masked = {} if seen is None else {"attention_mask": seen[:, None]}
     for block in model.blocks:
         normed = block.norms[0](tokens)
         _, weights = block.attention(normed, normed, return_attention_scores=True, **masked)
-        maps.append(ops.convert_to_numpy(weights))  # (batch, heads, tokens, tokens)
+        maps.append(weights)  # (batch, heads, tokens, tokens)
         tokens = block(tokens, mask=seen)
-    return np.stack(maps)
+    return maps
+
+
+def attention_maps(
+    model: TSFormer,  # trained or not
+    x: np.ndarray,  # (batch, n_timesteps, n_channels)
+) -> np.ndarray:  # (blocks, batch, heads, tokens, tokens)
+    "The attention weights of each block: row, the token that looks; column, the token it looks at."
+    return np.stack([ops.convert_to_numpy(weights) for weights in attended(model, x)])

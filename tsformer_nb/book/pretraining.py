@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TAUGHT', 'TokenEncoder', 'Lessons', 'Pupil', 'naming', 'recognising', 'pretrain', 'worth', 'teachers', 'taught',
-           'study']
+           'study', 'tuning']
 
 # %% ../../nbs/19_pretraining.ipynb #1d8e39ed
 from collections.abc import Sequence
@@ -17,13 +17,17 @@ from keras import layers, ops
 
 from .ablation import ConvBlock
 from .corpora import N_TOKENS, Corpus, corpus
-from .records import RESULTS, fill_in, stamp
+from .records import RESULTS, fill_in, stamp, stored, timed
 from .unseen import family_folds, inside, kernel_of
 from ..checkpoints import Keeper
+from ..data import load_dataset
 from ..encoder import EncoderBlock
 from ..encoding import in_batches
+from ..evaluation import accuracy_of, validation_split
 from ..frozen import mixes_of
-from ..training import progress_bar
+from ..recipes import TUNING
+from ..runs import tuned_start
+from ..training import fit, progress_bar
 
 # %% ../../nbs/19_pretraining.ipynb #acb6759e
 @keras.saving.register_keras_serializable("tsformer_nb")
@@ -234,3 +238,22 @@ def study(
 
     return fill_in(out, [{"variant": variant, "data": name} for variant in variants for fold in folds
                          for name in family_folds()[fold] if name != "Fungi"], run)  # one series in each class
+
+# %% ../../nbs/19_pretraining.ipynb #afad6bf1
+def tuning(
+    out: str | Path = RESULTS / "tuning.csv",  # gets a row for each data set; what is there stays
+    names: Sequence[str] = (),  # data sets; none: all with 300 to 1,000 training series
+) -> list[dict]:  # the rows, as text
+    "Fine-tuning against the frozen fit it begins with, on series of the training part that both have not met."
+    sizes = {row["data"]: int(row["n_train"]) for row in stored("literature.csv")}
+
+    def run(data):
+        known, inner = load_dataset(data), validation_split(load_dataset(data), TUNING.seed, TUNING.validation)
+        (model, start), fitting = timed(lambda: tuned_start(known, TUNING))
+        history, training = timed(lambda: fit(model, known, TUNING))
+        return {"data": data, "n_held_out": len(inner.y_test), "frozen": round(start["frozen"], 5),
+                "tuned": round(accuracy_of(model, inner.x_test, inner.y_test), 5), "epochs": len(history["loss"]),
+                "fitting": fitting, "training": training, **stamp("tensorflow")}
+
+    names = names or [name for name in sizes if 300 <= sizes[name] <= 1000]
+    return fill_in(out, [{"data": name} for name in names], run)
