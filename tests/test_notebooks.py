@@ -48,7 +48,8 @@ def test_the_book_has_its_chapters():
     assert [name.removesuffix(".ipynb") for name in CHAPTERS] == [
         "00_data", "01_leaks", "02_baseline", "03_attention", "04_published", "05_diagnosis", "06_checkup",
         "07_encoder", "08_model", "09_training", "10_results", "11_ablation", "12_distance", "13_elsewhere",
-        "14_own_data", "15_patterns", "16_frozen", "17_estimator", "18_ranked", "19_pretraining", "20_export"]
+        "14_own_data", "15_patterns", "16_frozen", "17_estimator", "18_ranked", "19_pretraining",
+        "20_export", "21_page"]
     assert {"00_data.ipynb", "01_leaks.ipynb", "02_baseline.ipynb", "04_published.ipynb", "05_diagnosis.ipynb",
             "06_checkup.ipynb", "09_training.ipynb"} <= set(WITH_DATA)
     assert {name for name in WITH_DATA if forda_cells(name)} == {

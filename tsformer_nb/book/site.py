@@ -19,6 +19,7 @@ from pathlib import Path
 from .away import take_away
 from .finishing import JAPANESE, finish
 from .languages import LANGUAGES, notebooks, read_notebook
+from .page import write_page
 from .records import ROOT, of_the_book
 from .signatures import reference, symbols
 from .staging import page_name, stage_notebook, title_of
@@ -176,6 +177,7 @@ def build_site(
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(pages / "_site", target)
     _finish_pages(target, lang)
+    write_page(target / "demo", lang)
     return target / "index.html"
 
 # %% ../../nbs/site.ipynb #f571efcf
