@@ -2,11 +2,14 @@
 import ast
 import contextlib
 import functools
+import http.server
 import io
 import os
 import random
+import shutil
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -19,6 +22,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 KILLS = int(os.environ.get("TSFORMER_KILLS", 2))
 TORTURE = KILLS > 2  # `make torture`: the long halves
 NO_FORDA = "FordA could not be fetched"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+FIREFOX = os.environ.get("FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")
+AXE = ROOT / "build" / "node_modules" / "axe-core" / "axe.min.js"
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 FUZZ_SECONDS = float(os.environ.get("TSFORMER_FUZZ_SECONDS", 5))  # a format; `make torture` gives it ten minutes
 TOKENS = [b"\t", b"\n", b"\r", b"nan", b"inf", b"1e999", b"-", b"e", b".", b",", b"\0", b"\xff", b"\xef\xbb\xbf",
           b'"', b"#", b"9" * 400, b"\x1a", b" "]  # what a fuzzer puts into a file
@@ -31,6 +38,39 @@ from tsformer_nb.runs import load_run
 assert keras.backend.backend() == sys.argv[2]
 np.save(sys.argv[3], predict(load_run(sys.argv[1])[0], load_dataset("sample").x_test))
 """
+
+
+def missing(what):
+    "Where CI runs, everything must be there; elsewhere a test may be left out, aloud."
+    message = f"{what}; .ci/run shows how to install it"
+    pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+
+
+@contextlib.contextmanager
+def served(folder):
+    "A folder on loopback: its address."
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not CHROMIUM:
+        missing("no Chromium was found")
+    if not AXE.exists():
+        missing("axe-core was not found")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def run(*command, timeout=900, cwd=ROOT, **environment):

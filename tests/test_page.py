@@ -1,29 +1,21 @@
 "The page that computes the model itself: the same numbers, nothing from elsewhere, and hands of every kind."
-import functools
 import gzip
-import http.server
+import json
 import os
 import shutil
+import subprocess
 import threading
 
 import numpy as np
 import pytest
 
-from conftest import ROOT
+from conftest import AXE, DESKTOP, FIREFOX, PHONE, missing, served
 from tsformer_nb.book.page import PAGE, page_in, write_page
 from tsformer_nb.data import load_dataset
 from tsformer_nb.evaluation import predict
 from tsformer_nb.runs import load_run
 
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-AXE = ROOT / "build" / "node_modules" / "axe-core" / "axe.min.js"
 NAMES = {"en": "index.html", "ja": "ja.html"}
-
-
-def missing(what):
-    message = f"{what}; .ci/run shows how to install it"
-    pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
 
 
 @pytest.fixture(scope="module")
@@ -35,29 +27,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(folder):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    serve = functools.partial(Quiet, directory=str(folder.parents[1]))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/any/where/"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        missing("no Chromium was found")
-    if not AXE.exists():
-        missing("axe-core was not found")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with served(folder.parents[1]) as host:
+        yield f"{host}/any/where/"
 
 
 @pytest.fixture
@@ -104,15 +75,87 @@ def after(page, act):
     return says(page)
 
 
-def test_the_page_says_what_keras_says(open_page):
-    data, (model, _) = load_dataset("sample"), load_run("FordA")
+ANSWERS = """async (series) => {
+    const model = TSFormer.read(await (await fetch("model.bin")).arrayBuffer());
+    return series.map((one) => TSFormer.predict(model, one).probabilities);
+}"""
+
+
+def asked():
+    "Fifty series, and what Keras says of them."
+    data = load_dataset("sample")
     x = np.concatenate([data.x_test, data.x_train])[:50]
-    page = open_page()
-    found = page.evaluate("""async (series) => {
-        const model = TSFormer.read(await (await fetch("model.bin")).arrayBuffer());
-        return series.map((one) => TSFormer.predict(model, one).probabilities);
-    }""", [one.ravel().tolist() for one in x])
-    assert abs(np.array(found) - predict(model, x)).max() < 1e-5
+    return x, predict(load_run("FordA")[0], x)
+
+
+def test_the_page_says_what_keras_says(open_page):
+    x, keras = asked()
+    found = open_page().evaluate(ANSWERS, [one.ravel().tolist() for one in x])
+    assert abs(np.array(found) - keras).max() < 1e-5
+
+
+class Firefox:
+    "Firefox, asked over WebDriver BiDi: what Playwright drives is a build of its own."
+
+    def __init__(self, profile):
+        from websocket import create_connection
+
+        self.process = subprocess.Popen(
+            [FIREFOX, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0"],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env={**os.environ, "HOME": str(profile)})
+        told = next(line for line in self.process.stderr if "WebDriver BiDi listening on" in line)
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()  # or it would wait for a reader
+        self.socket, self.number = create_connection(f"{told.split()[-1]}/session", timeout=60, suppress_origin=True), 0
+        self.ask("session.new", capabilities={})
+        self.context = self.ask("browsingContext.getTree")["contexts"][0]["context"]
+
+    def ask(self, method, **params):
+        self.number += 1
+        self.socket.send(json.dumps({"id": self.number, "method": method, "params": params}))
+        while (answer := json.loads(self.socket.recv())).get("id") != self.number:
+            pass
+        assert answer["type"] == "success", answer
+        return answer["result"]
+
+    def open(self, url):
+        self.ask("browsingContext.navigate", context=self.context, url=url, wait="complete")
+
+    def evaluate(self, code):  # -> what is JSON
+        found = self.ask("script.evaluate", target={"context": self.context}, awaitPromise=True,
+                         expression=f"(async () => JSON.stringify(await ({code})))()")
+        assert found["type"] == "success", found
+        return json.loads(found["result"]["value"])
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory):
+    if not FIREFOX:
+        missing("no Firefox was found")
+    pytest.importorskip("websocket")
+    fox = Firefox(tmp_path_factory.mktemp("profile"))
+    yield fox
+    fox.close()
+
+
+UNTIL = "new Promise((done) => {{ const look = () => {} ? done(true) : setTimeout(look, 50); look(); }})"
+
+
+def test_in_firefox_too(firefox, address, folder):
+    x, keras = asked()
+    for where in (f"file://{folder}/", address):
+        firefox.open(where + "ja.html")
+        assert firefox.evaluate(UNTIL.format("document.body.dataset.ready"))
+        assert sum(firefox.evaluate("JSON.parse(document.body.dataset.probabilities)")) == pytest.approx(1)
+    found = firefox.evaluate(f"({ANSWERS})({json.dumps([one.ravel().tolist() for one in x])})")
+    assert abs(np.array(found) - keras).max() < 1e-5
+    before = firefox.evaluate("document.body.dataset.probabilities")
+    firefox.evaluate("""(() => { const knob = document.querySelector("#noise");
+        knob.value = 2; knob.dispatchEvent(new Event("input")); })() ?? 1""")
+    assert firefox.evaluate(UNTIL.format(f"document.body.dataset.probabilities !== '{before}'"))
 
 
 @pytest.mark.parametrize("lang", NAMES)

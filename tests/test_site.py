@@ -1,17 +1,14 @@
 "The site as its readers meet it: the files, and the pages in a real browser."
 import functools
-import http.server
 import itertools
-import os
 import re
 import shutil
 import sys
-import threading
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
-from conftest import ROOT, TORTURE, run
+from conftest import AXE, DESKTOP, PHONE, ROOT, TORTURE, missing, run, served
 from tsformer_nb.book.finishing import JAPANESE
 from tsformer_nb.book.languages import LANGUAGES, language, notebooks, read_notebook, source
 from tsformer_nb.book.signatures import modules, symbols
@@ -22,21 +19,12 @@ from tsformer_nb.files import InputError
 PAGES = [page_name(path) for path in notebooks()] + ["reference"]
 CHAPTERS = [page_name(path) for path in notebooks() if path.name[0].isdigit()]
 BASE = "/any/base"  # the site must work under any address
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-AXE = ROOT / "build" / "node_modules" / "axe-core" / "axe.min.js"
 ALOUD = re.search(r"^ALOUD := (.*?[^\\])$", (ROOT / "Makefile").read_text(), re.M | re.S)[1].replace("\\\n", "")
 BUILD = f"""{ALOUD}
 import sys, pathlib
 from tsformer_nb.book.site import build_sites
 build_sites(pathlib.Path(sys.argv[1]))
 """
-
-
-def missing(what):
-    "Where CI runs, everything must be there; elsewhere a test may be left out, aloud."
-    message = f"{what}; .ci/run shows how to install it"
-    pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
@@ -245,28 +233,8 @@ def test_fonts_of_a_third_party_are_taken_out(tmp_path):
 @pytest.fixture(scope="session")
 def address(site):
     "The site on loopback, under a base path."
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site.parents[1])))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}{BASE}/"
-    server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if not CHROMIUM:
-        missing("no Chromium was found")
-    if not AXE.exists():
-        missing("axe-core was not found")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with served(site.parents[1]) as host:
+        yield f"{host}{BASE}/"
 
 
 @pytest.fixture

@@ -177,7 +177,7 @@ def _scores(metrics: dict) -> str:
 # %% ../nbs/cli.ipynb #6a1d3c44
 def _data_of(args: argparse.Namespace, metrics: dict) -> Dataset:
     "The data set of a run, or another one that was named."
-    from tsformer_nb.runs import data_of_run
+    from tsformer_nb.evaluation import data_of_run
 
     return load_dataset(args.data, args.test, layout_of(args)) if args.data else data_of_run(metrics, args.test)
 

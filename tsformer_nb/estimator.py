@@ -82,8 +82,7 @@ class Fitting(Reading):
         self.fitted_by_ = "scratch" if way == "better" else way
         if way == "better":
             config = replace(recipe_for("tsformer"), seed=seed, validation=self.validation)
-            weights, bar = self._class_weights(), self.verbose
-            if frozen_is_better(self.model_, data, config, self.scaling, weights, bar)[0]:
+            if frozen_is_better(self.model_, data, config, self.scaling, self._class_weights(), self.verbose)[0]:
                 self._fit_by("frozen", data, seed)
 
     def _class_weights(self):

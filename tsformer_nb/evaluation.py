@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['predict', 'some_at_a_time', 'score', 'accuracy_of', 'evaluate', 'tell_one_class', 'plot_confusion',
-           'validation_split', 'judge']
+           'validation_split', 'data_of_run', 'judge']
 
 # %% ../nbs/evaluation.ipynb #065e4e87
 import warnings
@@ -15,12 +15,12 @@ import keras
 import numpy as np
 
 from .convert import as_batch, as_series
-from .data import Dataset, dither, dither_level, split
+from .data import Dataset, dither, dither_level, load_dataset, split
 from .encoding import encoded, in_batches
 from .files import InputError, InputWarning
 from .frozen import PatternClassifier
 from .model import Portable
-from .recordings import lengths_of
+from .recordings import Layout, lengths_of
 
 # %% ../nbs/evaluation.ipynb #ea831d47
 def predict(
@@ -144,6 +144,18 @@ def validation_split(
     return replace(data, x_train=data.x_train[train], y_train=data.y_train[train],
                    x_test=data.x_train[rest], y_test=data.y_train[rest],
                    groups=None if data.groups is None else data.groups[train])
+
+# %% ../nbs/evaluation.ipynb #99670a9a
+def data_of_run(
+    metrics: dict,  # of a run
+    test: str | None = None,  # another file for the test part
+) -> Dataset:
+    "The data set that a run was trained on; raises `InputError` where it is not there any more."
+    if not metrics["source"]:
+        raise InputError("The model was fitted in Python, to series that have no file: name some with --data.")
+    kept = metrics.get("layout", {})
+    layout = Layout(**{**kept, "channels": tuple(kept["channels"])}) if kept else Layout()
+    return load_dataset(metrics["source"], test or metrics.get("test_source"), layout)
 
 # %% ../nbs/evaluation.ipynb #4d545469
 def judge(

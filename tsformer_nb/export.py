@@ -20,12 +20,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from .evaluation import predict
+from .evaluation import data_of_run, predict
 from .files import InputError, hushed, write_whole
 from .frozen import PatternClassifier
 from .model import TSFormer
 from .portable import MEMBER, load_exported, with_about
-from .runs import data_of_run, load_run, versions
+from .runs import load_run, versions
 from .training import attended
 
 # %% ../nbs/20_export.ipynb #114e23d6

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SHIPPED', 'RUN_FILES', 'versions', 'save_model', 'as_bytes', 'from_bytes', 'default_folder', 'frozen_is_better',
-           'tuned_start', 'train_run', 'load_run', 'data_of_run']
+           'tuned_start', 'train_run', 'load_run']
 
 # %% ../nbs/runs.ipynb #b706d32e
 import datetime
@@ -25,7 +25,7 @@ import keras
 import numpy as np
 
 from .checkpoints import CHECKPOINT, FORMAT, Keeper, Pause
-from .data import Dataset, load_dataset
+from .data import Dataset
 from .evaluation import accuracy_of, judge, plot_confusion, predict, score, validation_split
 from .files import FILES, InputError, is_genuine, only_one, sha256_of, whole_file, write_whole
 from .frozen import PatternClassifier, fit_frozen
@@ -178,6 +178,18 @@ def _frozen_run(data: Dataset, config: TrainingConfig, out: Path, about: dict, s
     return _save(out, model, metrics, {}, matrix)
 
 # %% ../nbs/runs.ipynb #e17f0002
+def _trained(model: keras.Model, data: Dataset, config: TrainingConfig, about: dict,
+             way: str) -> tuple[dict, np.ndarray]:
+    "What is said of a training, and the confusion matrix."
+    figures, matrix = judge(model, data, config.validation, config.seed)
+    if way == "finetune":
+        about |= {"fit": way, "scaling": "+".join(model.config.units)}
+        about["held_out"] |= {way: figures["val_accuracy"]} if about["held_out"] else {}
+    elif about["model"] == "tsformer":
+        about["scaling"] = model.config.scaling
+    return {**about, "parameters": model.count_params(), **figures}, matrix
+
+# %% ../nbs/runs.ipynb #37440f2d
 def frozen_is_better(
     model: keras.Model,  # trained, from scratch
     data: Dataset,  # that it was trained on
@@ -193,7 +205,7 @@ def frozen_is_better(
              for name, one in (("frozen", rival), ("scratch", model))}
     return found["frozen"] > found["scratch"] + LEAD, found
 
-
+# %% ../nbs/runs.ipynb #ec0bed01
 def tuned_start(
     data: Dataset,  # the data set to be learned
     config: TrainingConfig,  # of the training that follows: seed, and share of the series that it holds out
@@ -245,14 +257,8 @@ def train_run(
             better, about["held_out"] = frozen_is_better(model, data, config, scaling, config.class_weight, progress)
             if better:
                 return _frozen_run(data, config, out, about, scaling, progress)
-        figures, matrix = judge(model, data, config.validation, config.seed)
-        if way == "finetune":
-            about |= {"fit": way, "scaling": "+".join(model.config.units)}
-            about["held_out"] |= {way: figures["val_accuracy"]} if about["held_out"] else {}
-        elif kind == "tsformer":
-            about["scaling"] = model.config.scaling
-        metrics = {**about, "parameters": model.count_params(), "epochs": len(keeper.history["loss"]),
-                   "train_seconds": round(keeper.seconds, 1), **figures}
+        metrics, matrix = _trained(model, data, config, {**about, "epochs": len(keeper.history["loss"]),
+                                                         "train_seconds": round(keeper.seconds, 1)}, way)
         return _save(out, model, metrics, keeper.history, matrix)
 
 # %% ../nbs/runs.ipynb #a77031b0
@@ -286,15 +292,3 @@ def load_run(
         return keras.saving.load_model(model, safe_mode=True, compile=False), metrics
     except Exception as error:  # Keras raises many types for a damaged archive
         raise InputError(f"{model} cannot be loaded ({type(error).__name__}): train again.") from None
-
-# %% ../nbs/runs.ipynb #99670a9a
-def data_of_run(
-    metrics: dict,  # of a run
-    test: str | None = None,  # another file for the test part
-) -> Dataset:
-    "The data set that a run was trained on; raises `InputError` where it is not there any more."
-    if not metrics["source"]:
-        raise InputError("The model was fitted in Python, to series that have no file: name some with --data.")
-    kept = metrics.get("layout", {})
-    layout = Layout(**{**kept, "channels": tuple(kept["channels"])}) if kept else Layout()
-    return load_dataset(metrics["source"], test or metrics.get("test_source"), layout)

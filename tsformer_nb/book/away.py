@@ -56,6 +56,7 @@ def readme(
         first, _, rest = whole.partition("\n")
         text = rest if first == title else whole  # a title that is the same in both languages stands once
         title = title or first
+        text = text.replace("](demo/index.html)", "](21_page.ipynb)")  # the page is on the site only
         parts.append(re.sub(r"\]\((?!https?:|#)([^)\s]+\.ipynb)", r"](nbs/\1", text))
     return "\n\n".join(part.strip() for part in parts) + "\n", pictures
 
