@@ -115,4 +115,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--out", metavar="FILE", help="a CSV file to write, in place of standard output")
     _set_arguments(command)
     _export_arguments(commands.add_parser("export", help="write the model of a run for other programs"))
+    command = commands.add_parser("publish", help="put a run on the Hugging Face Hub")
+    command.add_argument("run", metavar="RUN", help="a folder that `train` has written")
+    command.add_argument("address", metavar="hf://USER/NAME", help="where to; the token is that of `hf auth login`")
+    command.add_argument("--dry-run", action="store_true", help="only list what would be published")
     return top

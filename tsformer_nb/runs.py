@@ -29,6 +29,7 @@ from .data import Dataset
 from .evaluation import accuracy_of, judge, plot_confusion, predict, score, validation_split
 from .files import FILES, InputError, is_genuine, only_one, sha256_of, whole_file, write_whole
 from .frozen import PatternClassifier, fit_frozen
+from .hub import HUB, fetched
 from .recipes import LEAD, TrainingConfig, recipe_for, way_to_fit
 from .recordings import Layout
 from .training import early_stopping, fit, make_model, plot_curves, progress_bar
@@ -276,10 +277,13 @@ def _read_metrics(path: Path) -> dict:
 
 # %% ../nbs/runs.ipynb #e1342635
 def load_run(
-    folder: str | Path,  # a folder that `train_run` has written; or a run that ships with the package: "FordA"
+    folder: str | Path,  # that `train_run` has written; or "FordA", which ships; or hf://USER/NAME@REVISION
 ) -> tuple[keras.Model, dict]:  # the trained model, and what metrics.json holds
     "Load a saved run, in Keras's safe mode; raises `InputError` if the folder is not a whole run."
-    folder = FILES / "runs" / folder if str(folder) in SHIPPED and not Path(folder).exists() else folder
+    if str(folder).startswith(HUB):
+        folder = fetched(str(folder))
+    elif str(folder) in SHIPPED and not Path(folder).exists():
+        folder = FILES / "runs" / folder
     about, model = Path(folder) / "metrics.json", Path(folder) / "model.keras"
     if missing := [path.name for path in (about, model) if not path.is_file()]:
         resumable = (Path(folder) / CHECKPOINT).exists()
