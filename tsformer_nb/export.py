@@ -173,9 +173,9 @@ def _named(name: str, float16: bool, at_once: int | None) -> str:
 
 
 def export_run(
-    run: str | Path,  # a folder that `train` has written
+    run: str | Path,  # as for `load_run`
     formats: Sequence[str] = ("litert",),  # of `FORMATS`
-    out: str | Path | None = None,  # folder for the files; None: that of the run
+    out: str | Path | None = None,  # folder for the files; None: that of the run, or this one if it is not a folder
     float16: bool = False,  # LiteRT: weights of 16 bits, half the size
     at_once: int | None = None,  # LiteRT: series that the file takes at a time; None: any number
     attention: bool = False,  # a second output: how much each token looks at each other
@@ -191,7 +191,8 @@ def export_run(
     about, leaving = about_model(model, metrics), Leaving(model, attention)
     leaving.build((None, about["n_timesteps"], about["n_channels"]))
     done = []
-    for path in [Path(out or run, _named(name, float16, at_once)) for name in formats]:
+    out = Path(out or (run if Path(run).is_dir() else ""))
+    for path in [out / _named(name, float16, at_once) for name in formats]:
         onnx = path.suffix == ".onnx"
         with written_out(model):
             file = as_onnx(leaving, about) if onnx else as_litert(leaving, about, at_once, float16)

@@ -91,7 +91,7 @@ def _export_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--attention", action="store_true", help="a second output: what each token looks at")
     command.add_argument("--data", metavar="NAME|DIR|FILE", help="series to try the files on (those of the run)")
     command.add_argument("--test", metavar="FILE", help="the file of the test part, where it lies elsewhere")
-    command.add_argument("--out", metavar="DIR", help="folder for the files (that of the run)")
+    command.add_argument("--out", metavar="DIR", help="folder for the files (that of the run, if it is one, or this)")
     _set_arguments(command)
 
 # %% ../nbs/options.ipynb #7d0f6a31
