@@ -6,6 +6,7 @@ import json
 import threading
 from urllib.parse import unquote
 
+import keras
 import numpy as np
 import pytest
 
@@ -53,13 +54,19 @@ class Stub(http.server.BaseHTTPRequestHandler):
         path, hub_ = unquote(self.path.split("?")[0]), self.server
         if self.refused(path):
             return
+        if "/tree/" in path:
+            repo, _, sha = path.removeprefix("/api/models/").partition("/tree/")
+            files = hub_.repos[repo][sha.split("/")[0]]
+            return self.answer([{"type": "file", "path": name, "size": len(content),
+                                 "oid": hashlib.sha1(content).hexdigest()} for name, content in files.items()])
         if path.startswith("/api/models/"):
             repo, _, revision = path.removeprefix("/api/models/").partition("/revision/")
             repo = repo.removesuffix("/revision")
             if revision or repo in hub_.repos:
                 sha = hub_.heads.get(repo) if revision in ("", "main") else revision
                 if repo in hub_.repos and sha in hub_.repos[repo]:
-                    return self.answer({"id": repo, "modelId": repo, "sha": sha, "siblings": [], "tags": [],
+                    files = [{"rfilename": name} for name in hub_.repos[repo][sha]]
+                    return self.answer({"id": repo, "modelId": repo, "sha": sha, "siblings": files, "tags": [],
                                         "private": False, "downloads": 0, "likes": 0})
             return self.answer({"error": "not found"}, 404, {"X-Error-Code": "RepoNotFound"})
         repo, _, rest = path[1:].partition("/resolve/")
@@ -145,6 +152,13 @@ def test_the_revision_decides(stub, tmp_path):
     assert str(tmp_path) not in stub.repos["anna/engines"]["main"]["metrics.json"].decode()
     said = command("evaluate", second, "--data", "sample")
     assert said.returncode == 0 and "test accuracy" in said.stdout
+
+
+def test_keras_finds_it_too(stub):
+    "By its own way: config.json and model.weights.h5, of the newest revision, for those who have this package."
+    command("publish", "FordA", "hf://anna/engines")
+    model, x = keras.saving.load_model("hf://anna/engines"), load_dataset("sample").x_test[:5]
+    assert np.allclose(predict(model, x), predict(runs.load_run("FordA")[0], x), atol=1e-6)
 
 
 def test_a_dry_run_asks_nobody(stub):
