@@ -283,7 +283,7 @@ def load_run(
     if str(folder).startswith(HUB):
         folder = fetched(str(folder))
     elif str(folder) in SHIPPED and not Path(folder).exists():
-        folder = FILES / "runs" / folder
+        folder = FILES / "trained" / folder
     about, model = Path(folder) / "metrics.json", Path(folder) / "model.keras"
     if missing := [path.name for path in (about, model) if not path.is_file()]:
         resumable = (Path(folder) / CHECKPOINT).exists()
