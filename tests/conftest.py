@@ -40,6 +40,12 @@ np.save(sys.argv[3], predict(load_run(sys.argv[1])[0], load_dataset("sample").x_
 """
 
 
+def copy_of_checkout(place):
+    "What is committed, and nothing that a run has left."
+    return shutil.copytree(ROOT, place, symlinks=True, ignore=shutil.ignore_patterns(
+        ".venv", ".git", "runs", "_docs", "_proc", "build", "*.egg-info", "__pycache__"))
+
+
 def missing(what):
     "Where CI runs, everything must be there; elsewhere a test may be left out, aloud."
     message = f"{what}; .ci/run shows how to install it"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import ROOT, command, run
+from conftest import command, copy_of_checkout, run
 from tsformer_nb import export, portable, runs
 from tsformer_nb.data import load_dataset
 from tsformer_nb.evaluation import predict
@@ -175,13 +175,13 @@ def test_a_fresh_environment_under_150_megabytes(trained, tmp_path):
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     before = size_of(tmp_path / "env")
-    for what in (["-c", "constraints.txt", "numpy", "ai-edge-litert"], ["--no-deps", "--no-build-isolation", ROOT]):
-        more = ["setuptools>=77"] if ROOT in what else []
-        for one in ([more] if more else []) + [what]:
-            done = run(python, "-m", "pip", "install", "-q", *one)
-            if done.returncode and "No matching distribution" in done.stderr + done.stdout:
-                pytest.skip("no network")
-            assert done.returncode == 0, done.stderr
+    here = copy_of_checkout(tmp_path / "src")
+    for what in (["-c", "constraints.txt", "numpy", "ai-edge-litert", "setuptools>=77"],
+                 ["--no-deps", "--no-build-isolation", here]):
+        done = run(python, "-m", "pip", "install", "-q", *what)
+        if done.returncode and "No matching distribution" in done.stderr + done.stdout:
+            pytest.skip("no network")
+        assert done.returncode == 0, done.stderr
     said = run(python, "-c", ALONE, trained / "model.tflite", TEST, cwd=tmp_path, PYTHONPATH="")
     assert said.returncode == 0 and len(rows(said.stdout)) == 49, said.stderr
     subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "setuptools"], check=True)

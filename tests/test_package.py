@@ -3,7 +3,6 @@ import ast
 import configparser
 import filecmp
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -13,19 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, imports_of, run, tool
+from conftest import ROOT, copy_of_checkout, imports_of, run, tool
 
 
 def files_of(package):
     "The files of a package, as seen from the folder that holds it."
     return {str(path.relative_to(package.parent)) for path in package.rglob("*")
             if path.is_file() and "__pycache__" not in path.parts}
-
-
-def copy_of_checkout(place):
-    "What is committed, and nothing that a run has left."
-    return shutil.copytree(ROOT, place, symlinks=True, ignore=shutil.ignore_patterns(
-        ".venv", ".git", "runs", "_docs", "_proc", "build", "*.egg-info", "__pycache__"))
 
 
 INSTALLED = """
