@@ -8,8 +8,9 @@ from conftest import ROOT
 from tsformer_nb.book.ablation import LINEAR, VARIANTS
 from tsformer_nb.book.distance import MOTIF_MODELS
 from tsformer_nb.book.elsewhere import CLOCKED, SCHEDULES, SETS
+from tsformer_nb.book.formats import AWAY
 from tsformer_nb.book.peers import OURS, PEERS
-from tsformer_nb.book.pretraining import TAUGHT
+from tsformer_nb.book.pretraining import TAUGHT, TUNED
 from tsformer_nb.book.ranked import ENTRANTS, accuracies
 from tsformer_nb.book.records import read_rows
 from tsformer_nb.book.results import leads, results_table, summary
@@ -70,6 +71,10 @@ STUDIES = {  # what each holds: columns that tell its rows apart, and how many o
         **{("first look", *run): 8 for run in (("0", "0"), ("1", "0"), ("2", "0"), ("0", "0.01"))},
         ("with sisters", "0", "0"): 17}),
     "worth": (("variant",), {(variant,): 50 for variant in ("frozen", *TAUGHT)}),
+    "tuning": (("data",), {(name,): 1 for name in TUNED}),
+    "formats": (("data", "variant"), {(name, variant): 1 for name in ("FordA", "ECG200")
+                                      for variant in ("Keras", *AWAY)}),
+    "page": (("page",), {("demo",): 1}),
     "sets": (("data", "model"), {(name, model): 3 for name in SETS for model in ("tsformer", "MiniRocket", "ridge")}),
 }
 

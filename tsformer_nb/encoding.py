@@ -76,7 +76,7 @@ def in_batches(
 # %% ../nbs/encoding.ipynb #e16f0001
 @contextmanager
 def many_models():
-    "TensorFlow takes several models, each compiled once, for a mistake, and says so: not here."
+    "TensorFlow takes several models for a mistake, and names its temporary files: not here."
     told = logging.getLogger("tensorflow")
     level = told.level
     told.setLevel(logging.ERROR)

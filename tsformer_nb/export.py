@@ -20,6 +20,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from .encoding import many_models
 from .evaluation import data_of_run, predict
 from .files import InputError, hushed, write_whole
 from .frozen import PatternClassifier
@@ -101,7 +102,7 @@ def as_litert(
 
         options |= {"optimizations": [tf.lite.Optimize.DEFAULT], "target_spec": {"supported_types": [tf.float16]}}
     series = keras.InputSpec(shape=(at_once, about["n_timesteps"], about["n_channels"]), dtype="float32", name="series")
-    with tempfile.TemporaryDirectory() as folder, hushed():
+    with tempfile.TemporaryDirectory() as folder, hushed(), many_models():
         model.export(path := Path(folder, "model.tflite"), "litert", input_signature=[series], verbose=False, **options)
         return with_about(path.read_bytes(), about)
 
@@ -118,7 +119,7 @@ def as_onnx(
     except ImportError as error:
         raise InputError(f"ONNX takes {error.name}: pip install 'tsformer_nb[onnx]'.") from None
     series = keras.InputSpec(shape=(None, about["n_timesteps"], about["n_channels"]), dtype="float32", name="series")
-    with tempfile.TemporaryDirectory() as folder, hushed():
+    with tempfile.TemporaryDirectory() as folder, hushed(), many_models():
         model.export(path := Path(folder, "model.onnx"), "onnx", input_signature=[series], verbose=False)
         written = onnx.load(path)
     onnx.helper.set_model_props(written, {MEMBER: json.dumps(about)})
@@ -171,7 +172,7 @@ def _named(name: str, float16: bool, at_once: int | None) -> str:
     special = ["float16"] * float16 + [f"batch{at_once}"] * bool(at_once)
     return "model.onnx" if name == "onnx" else "-".join(["model", *special]) + ".tflite"
 
-
+# %% ../nbs/20_export.ipynb #1ec24839
 def export_run(
     run: str | Path,  # as for `load_run`
     formats: Sequence[str] = ("litert",),  # of `FORMATS`
