@@ -116,7 +116,7 @@ def test_one_series_a_class_is_enough(tmp_path):
 def test_fine_tuning_from_a_terminal(tmp_path):
     "It says what the frozen fit had on the series held out."
     said = command("train", "--data", "sample", "--fit", "finetune", "--epochs", "2", cwd=tmp_path)
-    assert said.returncode == 0 and "on series held out: frozen 0." in said.stdout and ", finetune " in said.stdout
+    assert said.returncode == 0 and "on series held out: frozen " in said.stdout and ", finetune " in said.stdout
     out = tmp_path / "runs" / "FordA_sample-tsformer-0"
     model, metrics = load_run(out)
     assert metrics["fit"] == "finetune" and metrics["epochs"] == 2 and isinstance(model, PatternClassifier)
@@ -134,7 +134,8 @@ def test_fine_tuning_goes_on_where_it_stopped(sample, tmp_path):
     for name, resume in (("cut", True), ("whole", False)):
         train_run(sample, config=config, out=tmp_path / name, fit_by="finetune", progress=False, resume=resume)
     cut, whole = (load_run(tmp_path / name)[0].get_weights() for name in ("cut", "whole"))
-    assert all(np.array_equal(one, two) for one, two in zip(cut, whole))
+    assert all(np.allclose(one, two, atol=.01) for one, two in zip(cut, whole))  # sums over threads: not to the bit
+    assert len((tmp_path / "cut" / "history.csv").read_text().splitlines()) == 1 + 2
 
 
 def test_nothing_to_hold_on_to_is_told():

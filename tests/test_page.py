@@ -44,7 +44,7 @@ def open_page(browser, address):
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda asked: None if asked.url.startswith((where, "data:")) else faults.append(asked.url))
         page.goto(where + name)
-        page.wait_for_selector("body[data-ready]")
+        page.wait_for_selector("body[data-probabilities]")
         return page
 
     yield open_
@@ -148,7 +148,7 @@ def test_in_firefox_too(firefox, address, folder):
     x, keras = asked()
     for where in (f"file://{folder}/", address):
         firefox.open(where + "ja.html")
-        assert firefox.evaluate(UNTIL.format("document.body.dataset.ready"))
+        assert firefox.evaluate(UNTIL.format("document.body?.dataset.probabilities"))
         assert sum(firefox.evaluate("JSON.parse(document.body.dataset.probabilities)")) == pytest.approx(1)
     found = firefox.evaluate(f"({ANSWERS})({json.dumps([one.ravel().tolist() for one in x])})")
     assert abs(np.array(found) - keras).max() < 1e-5
