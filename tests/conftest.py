@@ -79,6 +79,14 @@ def browser():
         browser.close()
 
 
+def watch(page, where, faults, levels=("error",)):
+    "Note what goes wrong in a page: messages in the console, errors, requests to elsewhere."
+    note = lambda wrong, what: faults.append(f"{page.url}: {what}") if wrong else None
+    page.on("console", lambda said: note(said.type in levels, said.text))
+    page.on("pageerror", lambda error: note(True, error))
+    page.on("request", lambda asked: note(not asked.url.startswith((where, "data:")), f"asks {asked.url}"))
+
+
 def run(*command, timeout=900, cwd=ROOT, **environment):
     "Run a command and keep what it says."
     return subprocess.run([str(part) for part in command], cwd=cwd, timeout=timeout, text=True,

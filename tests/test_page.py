@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from conftest import AXE, DESKTOP, FIREFOX, PHONE, missing, served
+from conftest import AXE, DESKTOP, FIREFOX, PHONE, missing, served, watch
 from tsformer_nb.book.page import PAGE, page_in, write_page
 from tsformer_nb.data import load_dataset
 from tsformer_nb.evaluation import predict
@@ -40,9 +40,7 @@ def open_page(browser, address):
         contexts.append(browser.new_context(viewport=viewport, **{"reduced_motion": "reduce", **options}))
         contexts[-1].add_init_script(path=AXE)
         page = contexts[-1].new_page()
-        page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda asked: None if asked.url.startswith((where, "data:")) else faults.append(asked.url))
+        watch(page, where, faults, ("error", "warning"))
         page.goto(where + name)
         page.wait_for_selector("body[data-probabilities]")
         return page

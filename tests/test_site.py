@@ -8,7 +8,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
-from conftest import AXE, DESKTOP, PHONE, ROOT, TORTURE, missing, run, served
+from conftest import AXE, DESKTOP, PHONE, ROOT, TORTURE, missing, run, served, watch
 from tsformer_nb.book.finishing import JAPANESE
 from tsformer_nb.book.languages import LANGUAGES, language, notebooks, read_notebook, source
 from tsformer_nb.book.signatures import modules, symbols
@@ -249,10 +249,7 @@ def open_page(browser, address):
         if script:  # before those of each page
             context.add_init_script(path=script)
         page = context.new_page()
-        note = lambda wrong, what: faults.append(f"{page.url}: {what}") if wrong else None
-        page.on("console", lambda said: note(said.type == "error", said.text))
-        page.on("pageerror", lambda error: note(True, error))
-        page.on("request", lambda asked: note(not asked.url.startswith((address, "data:")), f"asks {asked.url}"))
+        watch(page, address, faults)
         page.goto(urljoin(address, path))
         return page
 

@@ -142,10 +142,9 @@ def export_command(args: argparse.Namespace) -> None:
     from tsformer_nb.export import FORMATS, export_run
     from tsformer_nb.runs import load_run
 
-    data = _data_of(args, load_run(args.run)[1])
+    other = _data_of(args, load_run(args.run)[1]) if args.data or args.test else None
     formats = FORMATS if args.format == "all" else [args.format]
-    for file in export_run(args.run, formats, args.out, args.float16, args.batch, args.attention,
-                           data.x_test if len(data.x_test) else data.x_train):
+    for file in export_run(args.run, formats, args.out, args.float16, args.batch, args.attention, other):
         print(f"{file['path']}: {file['bytes']:,} bytes; run on {file['series']} series, at most "
               f"{file['difference']:.0e} from Keras")
 

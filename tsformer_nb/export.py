@@ -20,6 +20,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from .data import Dataset
 from .encoding import many_models
 from .evaluation import data_of_run, predict
 from .files import InputError, hushed, write_whole
@@ -180,15 +181,14 @@ def export_run(
     float16: bool = False,  # LiteRT: weights of 16 bits, half the size
     at_once: int | None = None,  # LiteRT: series that the file takes at a time; None: any number
     attention: bool = False,  # a second output: how much each token looks at each other
-    x: np.ndarray | None = None,  # (n_series, n_timesteps, n_channels) to try the files on; None: of the run's data
+    data: Dataset | None = None,  # whose series the files are tried on; None: that of the run
 ) -> list[dict]:  # for each file: path, bytes, difference, series
     "Write a run's model in other formats, and run each file; raises `InputError` where that cannot be."
     model, metrics = load_run(run)
     if attention and not isinstance(model, TSFormer):
         raise InputError(f"{run} holds a model without attention to show: leave --attention out.")
-    if x is None:
-        data = data_of_run(metrics)
-        x = data.x_test if len(data.x_test) else data.x_train
+    data = data or data_of_run(metrics)
+    x = data.x_test if len(data.x_test) else data.x_train
     about, leaving = about_model(model, metrics), Leaving(model, attention)
     leaving.build((None, about["n_timesteps"], about["n_channels"]))
     done = []

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from .languages import LANGUAGES
-from .records import RESULTS, fill_in, stamp, stored
+from .records import RESULTS, fill_in, stamp
 from ..data import load_dataset
 from ..evaluation import predict
 from ..export import about_model, as_web

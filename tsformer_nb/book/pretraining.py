@@ -17,7 +17,7 @@ from keras import layers, ops
 
 from .ablation import ConvBlock
 from .corpora import N_TOKENS, Corpus, corpus
-from .records import RESULTS, fill_in, stamp, stored, timed
+from .records import RESULTS, fill_in, stamp, timed
 from .unseen import family_folds, inside, kernel_of
 from ..checkpoints import Keeper
 from ..data import load_dataset
@@ -249,7 +249,8 @@ def tuning(
 ) -> list[dict]:  # the rows, as text
     "Fine-tuning against the frozen fit it begins with, on series of the training part that both have not met."
     def run(data):
-        known, inner = load_dataset(data), validation_split(load_dataset(data), TUNING.seed, TUNING.validation)
+        known = load_dataset(data)
+        inner = validation_split(known, TUNING.seed, TUNING.validation)
         (model, start), fitting = timed(lambda: tuned_start(known, TUNING))
         history, training = timed(lambda: fit(model, known, TUNING))
         return {"data": data, "n_held_out": len(inner.y_test), "frozen": round(start["frozen"], 5),
