@@ -105,11 +105,11 @@ FLOORS = [["files"], ["recipes", "recordings", "archive", "terminal"], ["readers
           ["columns", "uea", "options", "portable", "hub"], ["frames", "weka", "arrays"], ["loading"], ["data"],
           ["leaks", "baseline", "attention", "published", "patterns"], ["encoder", "diagnosis", "trivial", "ridge"],
           ["model", "checkup", "giveaways", "encoding"], ["frozen"], ["training", "evaluation"],
-          ["checkpoints"], ["runs"], ["estimator", "export", "publish"],
+          ["checkpoints", "page"], ["runs"], ["estimator", "export", "publish"],
           ["cli", "for_aeon"]]  # each imports only from those before it
-WING = [["records", "drawing"], ["search", "unseen"], ["peers", "significance", "motifs", "own", "corpora"],
+WING = [["records", "drawing", "moving"], ["search", "unseen"], ["peers", "significance", "motifs", "own", "corpora"],
         ["bench", "results", "ranked"], ["ablation", "elsewhere"], ["distance", "pretraining", "formats"],
-        ["languages"], ["page"],
+        ["languages"],
         ["quantities"], ["running", "staging", "away"], ["finishing", "signatures"], ["site"]]
 
 

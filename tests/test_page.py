@@ -2,6 +2,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 
 from conftest import AXE, DESKTOP, FIREFOX, PHONE, missing, served, watch
-from tsformer_nb.book.page import PAGE, page_in, write_page
+from tsformer_nb.cli import main
 from tsformer_nb.data import load_dataset
 from tsformer_nb.evaluation import predict
+from tsformer_nb.export import about_model
+from tsformer_nb.page import PAGE, page_in, write_page
+from tsformer_nb.portable import load_exported
 from tsformer_nb.runs import load_run
 
 NAMES = {"en": "index.html", "ja": "ja.html"}
@@ -21,7 +25,8 @@ NAMES = {"en": "index.html", "ja": "ja.html"}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("page") / "any" / "where"
-    write_page(out)
+    model, metrics = load_run("FordA")
+    write_page(out, model, about_model(model, metrics))
     return out
 
 
@@ -74,7 +79,7 @@ def after(page, act):
 
 
 ANSWERS = """async (series) => {
-    const model = TSFormer.read(await (await fetch("model.bin")).arrayBuffer());
+    const model = TSFormer.read(TSFormer.unpack(await (await fetch("model.bin")).arrayBuffer()));
     return series.map((one) => TSFormer.predict(model, one).probabilities);
 }"""
 
@@ -164,9 +169,11 @@ def test_from_a_disk(lang, open_page, folder):
 
 def test_light_enough(folder):
     "What a reader's browser fetches, as a server sends it; `model.js` is for disks only."
-    sizes = {path.name: len(gzip.compress(path.read_bytes())) for path in folder.iterdir() if path.name != "model.js"}
-    assert sum(sizes.values()) - sizes["ja.html"] < 500_000, sizes
-    assert len((PAGE / "tsformer.js").read_text(encoding="utf-8").splitlines()) < 300
+    sizes = {path.name: len(gzip.compress(path.read_bytes())) for path in folder.iterdir()
+             if path.name not in ("model.js", "published-model.js", "README.md", "ja.html")}
+    assert sum(sizes.values()) < 500_000, sizes  # with the published model, which comes only when it is asked for
+    lines = [len((PAGE / name).read_text(encoding="utf-8").splitlines()) for name in ("tsformer.js", "published.js")]
+    assert sum(lines) < 300
 
 
 @pytest.mark.parametrize("lang", NAMES)
@@ -242,31 +249,131 @@ def test_by_keys_alone(open_page):
 def test_a_series_of_ones_own(open_page, tmp_path):
     page = open_page()
     page.click("summary")
-    for text, told in (("1, 2, three", "not at least 8 numbers"), ("", "not at least 8 numbers"),
-                       ("1,2,3", "not at least 8 numbers")):
+    row = ",".join(map(str, range(9)))
+    for text, told in (("1, 2, three", "Row 1, place 3: “three” is no number"), ("", "Row 1 has 0 numbers"),
+                       ("1,2,3", "Row 1 has 3 numbers"), (f"{row}\n{row},\n1,2", "Row 3 has 2 numbers"),
+                       (f"{row}\n{row},NaN,3", "Row 2, place 10: “NaN” is no number")):
         page.fill("#own", text)
         page.click("#take")
         assert told in page.text_content("#own-said")
     wave = np.sin(np.arange(200) / 5)
-    for separator in (",", " ", "\t", "\n", ", "):
-        page.fill("#own", separator.join(f"{value:.3f}" for value in wave))
+    told = [f"{value:.3f}" for value in wave]
+    texts = [separator.join(told) for separator in (",", " ", "\t", "\n", ", ")]
+    texts += ["value\n" + "\n".join(told), "time,value\n" + "\n".join(f"{n},{one}" for n, one in enumerate(told)),
+              "machine_7," + ",".join(told), ";".join(told).replace(".", ","), "\ufeff" + ",".join(told)]
+    answers = set()
+    for text in texts:
+        page.fill("#own", text)
         page.click("#take")
-        assert "200 numbers read" in page.text_content("#own-said")
+        assert "200 numbers read (series: 1)" in page.text_content("#own-said"), text[:40]
+        wait(page, "document.querySelector('#curve-said').textContent === 'Your own series.'")
+        page.wait_for_timeout(100)
+        answers.add(tuple(says(page).round(9)))
+    assert len(answers) == 1 and page.is_hidden("#rows")  # however it is written, it is the same series
+    page.fill("#own", "\n".join([",".join(told), ",".join(told[::-1])]))
+    page.click("#take")
+    first = says(page)
+    assert abs(after(page, lambda: page.select_option("#row", index=1)) - first).max() > 0  # the second row
     data = load_dataset("sample")
     row = [str(data.classes[data.y_test[0]]), *(f"{value:.6f}" for value in data.x_test[0, :, 0])]  # as in the archive
     (tmp_path / "mine.csv").write_text("\n".join([",".join(row)] * 2))
     page.set_input_files("#file", tmp_path / "mine.csv")
-    wait(page, "document.querySelector('#own-said').textContent.includes('500 numbers read (rows: 2')")
+    wait(page, "document.querySelector('#own-said').textContent.includes('500 numbers read (series: 2')")
     x = data.x_test[:1]
     here = predict(load_run("FordA")[0], (x - x.mean()) / x.std())
     wait(page, f"Math.abs(JSON.parse(document.body.dataset.probabilities)[0] - {here[0, 0]}) < 1e-3")
 
 
+@pytest.mark.parametrize("from_disk", [False, True])
+def test_the_published_model_looks_at_nothing(open_page, folder, from_disk):
+    page = open_page(**({"where": f"file://{folder}/"} if from_disk else {}))
+    before = page.text_content("#heads")
+    after(page, lambda: page.select_option("#which", "published"))
+    wait(page, "document.querySelector('#added').textContent !== ''")
+    least, most = (float(number) for number in re.findall(r"-?\d\.\d{6}", page.text_content("#added")))
+    assert least == most != 0  # the same at every step
+    assert page.text_content("#heads").count("every step gets the same, 0.2 %") == 4 and "spectrum" in before
+    assert page.is_hidden("#made")  # its tokens are the numbers of the curve
+    x = load_dataset("sample").x_test[:50]
+    found = page.evaluate("""(all) => (async () => {
+        const file = typeof MODELS === "undefined" ? null : MODELS["published-model"];
+        const bytes = file ? Uint8Array.from(atob(file), (one) => one.charCodeAt(0)).buffer
+            : await (await fetch("published-model.bin")).arrayBuffer();
+        return all.map((one) => Published.predict(Published.read(TSFormer.unpack(bytes)), one).probabilities);
+    })()""", x[..., 0].tolist())
+    assert abs(np.array(found) - load_exported(folder / "published-model.bin").predict(x)).max() < 1e-9
+    after(page, lambda: page.select_option("#which", "tsformer"))
+    assert page.text_content("#added") == "" and page.text_content("#heads") == before
+    assert page.is_visible("#made")
+
+
+def test_the_twin_in_keras(folder):
+    "What ships is a dense layer behind a constant: the weights in the file, and plain NumPy, say the same."
+    file = (folder / "published-model.bin").read_bytes()
+    length = int.from_bytes(file[:4], "little")
+    header, weights, place = json.loads(file[4:4 + length]), {}, 4 + length
+    for name, size in header["tensors"]:
+        weights[name] = np.frombuffer(file, "<f4", size, place)
+        place += 4 * size
+    x = load_dataset("sample").x_test[:, :, 0]
+    moved = x + weights["block_3/narrow/bias"]  # all other constants are 0
+    hidden = np.maximum(moved @ weights["hidden/kernel"].reshape(500, 128) + weights["hidden/bias"], 0)
+    logits = hidden @ weights["classify/kernel"].reshape(128, 2) + weights["classify/bias"]
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert abs(p - load_exported(folder / "published-model.bin").predict(x[..., None])).max() < 1e-5
+
+
+@pytest.fixture(scope="module")
+def own_page(tmp_path_factory):
+    "The page of a run of one's own: 60 steps, three classes with names, not of mean 0."
+    home = tmp_path_factory.mktemp("own")
+    rng, wave = np.random.default_rng(0), np.arange(60) / 3
+    rows = [f"{name},{','.join(f'{v:.4f}' for v in 20 + 5 * np.sin(wave * (n + 1)) + rng.normal(size=60))}"
+            for _ in range(20) for n, name in enumerate(("calm", "gusty <b>", "storm"))]
+    (home / "wind.csv").write_text("\n".join(rows) + "\n")
+    assert main(["train", "--data", str(home / "wind.csv"), "--fit", "scratch", "--epochs", "3", "--label", "first",
+                 "--out", str(home / "run")]) in (0, None)
+    assert main(["export", str(home / "run"), "--format", "web"]) in (0, None)
+    return home / "run" / "web"
+
+
+def test_the_page_of_a_run(own_page, browser):
+    with served(own_page) as host:
+        context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
+        context.add_init_script(path=AXE)
+        page, faults = context.new_page(), []
+        watch(page, f"{host}/", faults, ("error", "warning"))
+        for name in ("index.html", "ja.html"):
+            page.goto(f"{host}/{name}")
+            page.wait_for_selector("body[data-probabilities]")
+            assert says(page).shape == (3,) and says(page).sum() == pytest.approx(1)
+            assert "gusty <b>" in page.text_content("#says") and "wind" in page.text_content("h1")
+            assert page.is_hidden("#which") and page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            found = page.evaluate("axe.run(document).then(result => result.violations.map(one => one.id))")
+            assert found == []
+        model = load_exported(own_page / "model.bin")
+        series = 20 + np.arange(60) / 10
+        page.click("summary")
+        page.fill("#own", ",".join(map(str, series)))
+        page.click("#take")
+        here = model.predict(series[None, :, None].astype("float32"))[0]  # raw: nothing is scaled on the way
+        wait(page, f"Math.abs(JSON.parse(document.body.dataset.probabilities)[0] - {here[0]}) < 1e-6")
+        context.close()
+        assert faults == []
+
+
+def test_a_frozen_run_has_no_page(tmp_path, capsys):
+    assert main(["train", "--data", "sample", "--out", str(tmp_path / "run")]) in (0, None)
+    assert main(["export", str(tmp_path / "run"), "--format", "web"]) == 2
+    assert "train with --fit scratch" in capsys.readouterr().err
+    assert not list(tmp_path.glob("run/web*"))
+
+
 def test_a_missing_word_is_told(monkeypatch, tmp_path):
-    from tsformer_nb.book import page
+    from tsformer_nb import page
 
     shutil.copytree(PAGE, tmp_path / "page")
     (tmp_path / "page" / "words.json").write_text('{"en": {"title": "x"}, "ja": {}}')
     monkeypatch.setattr(page, "PAGE", tmp_path / "page")
     with pytest.raises(ValueError, match="words.json lacks"):
-        page_in("en", "..", "ja.html")
+        page_in("en", "ja.html")

@@ -139,14 +139,16 @@ def _predicted(found: Recordings, args: argparse.Namespace) -> str:
 def export_command(args: argparse.Namespace) -> None:
     "Write a run's model in other formats, each tried before it is kept."
     start_keras()
-    from tsformer_nb.export import FORMATS, export_run
+    from tsformer_nb.export import export_run
     from tsformer_nb.runs import load_run
 
     other = _data_of(args, load_run(args.run)[1]) if args.data or args.test else None
-    formats = FORMATS if args.format == "all" else [args.format]
+    formats = None if args.format == "all" else [args.format]
     for file in export_run(args.run, formats, args.out, args.float16, args.batch, args.attention, other):
         print(f"{file['path']}: {file['bytes']:,} bytes; run on {file['series']} series, at most "
               f"{file['difference']:.0e} from Keras")
+        if (page := file["path"].with_name("index.html")).exists():
+            print(f"the page around it: {page}")
 
 
 def publish_command(args: argparse.Namespace) -> None:

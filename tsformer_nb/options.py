@@ -84,8 +84,8 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
 def _export_arguments(command: argparse.ArgumentParser) -> None:
     "What `export` takes."
     command.add_argument("run", metavar="RUN", help="a folder that `train` has written")
-    command.add_argument("--format", choices=("litert", "onnx", "all"), default="litert",
-                         help="LiteRT, for phones and small machines (.tflite), or ONNX (litert)")
+    command.add_argument("--format", choices=("litert", "onnx", "web", "all"), default="litert",
+                         help="LiteRT, for phones and small machines (.tflite), ONNX, or a page (litert)")
     command.add_argument("--float16", action="store_true", help="LiteRT: weights of 16 bits, half the size")
     command.add_argument("--batch", type=number(1), metavar="N", help="LiteRT: always N series at a time (any number)")
     command.add_argument("--attention", action="store_true", help="a second output: what each token looks at")

@@ -170,6 +170,7 @@ def one_language(
             text = re.sub(r'^(#\| fig-(?:alt|cap): )"(.*?) \| (.*?)"$', half, text, flags=re.M)
         cell["source"] = text.splitlines(keepends=True)
         for output in cell.get("outputs", []):
-            if text := "".join(output.get("data", {}).get("text/markdown", "")):
-                output["data"]["text/markdown"] = one_half(text, lang).splitlines(keepends=True)
+            for kind in {"text/markdown", "text/html"} & set(output.get("data", {})):
+                halves = one_half("".join(output["data"][kind]), lang)
+                output["data"][kind] = halves.splitlines(keepends=True)
     return result

@@ -19,11 +19,13 @@ from pathlib import Path
 from .away import take_away
 from .finishing import JAPANESE, finish
 from .languages import LANGUAGES, notebooks, read_notebook
-from .page import write_page
 from .records import ROOT, of_the_book
 from .signatures import reference, symbols
 from .staging import page_name, stage_notebook, title_of
+from ..export import about_model
 from ..files import InputError
+from ..page import write_page
+from ..runs import load_run
 
 # %% ../../nbs/site.ipynb #a982227b
 def merge(
@@ -177,7 +179,9 @@ def build_site(
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(pages / "_site", target)
     _finish_pages(target, lang)
-    write_page(target / "demo", lang)
+    homes = ["../index.html" if name == lang else f"../../{name}/index.html" for name in LANGUAGES]
+    model, metrics = load_run("FordA")
+    write_page(target / "demo", model, about_model(model, metrics), homes=homes, lang=lang)
     return target / "index.html"
 
 # %% ../../nbs/site.ipynb #f571efcf

@@ -1,4 +1,4 @@
-// The page: what is chosen, changed and shown. The model is in tsformer.js; nothing leaves this machine.
+// The page: what is chosen, changed and shown. The models are in tsformer.js and published.js; nothing leaves this machine.
 "use strict";
 
 (() => {
@@ -7,14 +7,22 @@
   const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  let model, chosen, drawn, cursor = 0, waiting = 0, round = 0;
+  const models = {};  // by name: the file, and the script that computes it
+  let engine, model, chosen, drawn, cursor = 0, waiting = 0, round = 0;
+
+  // ---- what is usual: the unit and the middle of the curves; FordA's have a spread of 1 around 0
+
+  const all = EXAMPLES.flatMap((one) => one.values);
+  const mean = all.reduce((sum, value) => sum + value, 0) / all.length;
+  const spread = Math.sqrt(all.reduce((sum, value) => sum + (value - mean) ** 2, 0) / all.length) || 1;
+  const middle = STANDARD ? 0 : mean, unit = STANDARD ? 1 : spread;
 
   // ---- the series: what was chosen, drawn over, then shifted, cut and made noisy
 
   const dice = (() => {  // noise that is the same each time, so that a slider moves one thing only
     let state = 1;
     const next = () => (state = (state * 48271) % 2147483647) / 2147483647;
-    return Float64Array.from({ length: 500 }, () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next()));
+    return Float64Array.from(EXAMPLES[0].values, () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next()));
   })();
 
   function series() {
@@ -23,7 +31,7 @@
       let from = step - shift;  // mirrored at both ends, as in training
       if (from < 0) from = -from;
       if (from >= n) from = 2 * (n - 1) - from;
-      return (step >= n - cut ? 0 : drawn[from]) + noise * dice[step];
+      return (step >= n - cut ? middle : drawn[from]) + noise * unit * dice[step];
     });
   }
 
@@ -51,8 +59,9 @@
     return [pen, canvas.width, canvas.height, height];
   }
 
-  const REACH = 4;  // the picture shows values from -4 to 4
-  const up = (value, height) => height / 2 - Math.max(-REACH, Math.min(REACH, value)) / REACH * height * 0.46;
+  const REACH = 4;  // the picture shows values up to 4 spreads from the middle
+  const up = (value, height) =>
+    height / 2 - Math.max(-REACH, Math.min(REACH, (value - middle) / unit)) / REACH * height * 0.46;
 
   function line(pen, values, width, height, ink) {
     pen.strokeStyle = ink;
@@ -72,27 +81,42 @@
   }
 
   function drawHeads(values, attention) {
-    const maps = attention[+$("block").value];
+    const maps = attention[+$("block").value], { size, first } = engine.pieces(model);
     maps.forEach((map, head) => {
       const canvas = $("heads").querySelectorAll("canvas")[head];
-      const [pen, width, height] = frame(canvas), tokens = map.length, first = model.config.windows.length ? 1 : 0;
+      const [pen, width, height] = frame(canvas), tokens = map.length;
       const seen = Array.from({ length: tokens }, (_, j) => map.reduce((sum, row) => sum + row[j], 0) / tokens);
-      const most = Math.max(...seen.slice(first));
+      const most = Math.max(...seen.slice(first)), flat = most - Math.min(...seen) < 1e-9;
       pen.fillStyle = color("mark");
       seen.slice(first).forEach((share, n) => {
-        pen.globalAlpha = 0.75 * share / most;
-        pen.fillRect(n / (tokens - first) * width, 0, width / (tokens - first), height);
+        pen.globalAlpha = (flat ? 0.25 : 0.75) * share / most;
+        pen.fillRect(n / (tokens - first) * width, 0, width / (tokens - first) + 0.5 * flat, height);
       });
       pen.globalAlpha = 1;
       line(pen, values, width, height, color("ink"));
       const place = seen.slice(first).indexOf(most);
-      const text = say("head_said", { head, spectrum: Math.round(100 * (first ? seen[0] : 0)), place: place * 16 });
+      const text = flat ? say("head_flat", { head, share: (100 * most).toFixed(1) })
+        : say(first ? "head_said" : "head_plain", { head, spectrum: Math.round(100 * seen[0]), place: place * size });
       canvas.nextElementSibling.textContent = text;
     });
   }
 
+  function drawTokens(made) {  // a column for each token, a row for each of its numbers
+    $("tokens").hidden = !made;
+    if (!made) return;
+    const rows = model.config.d_model, columns = made.length / rows;
+    const most = made.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+    const [pen, width, height] = frame($("made"));
+    made.forEach((value, n) => {
+      pen.globalAlpha = Math.abs(value) / most;
+      pen.fillStyle = color(value > 0 ? "mark" : "ours");
+      pen.fillRect(Math.floor(n / rows) / columns * width, n % rows / rows * height, width / columns - 1, height / rows);
+    });
+    pen.globalAlpha = 1;
+  }
+
   function drawHidden(drops) {
-    const [pen, width, height] = frame($("hidden")), most = Math.max(0.1, ...drops.map(Math.abs)), wide = width / 31;
+    const [pen, width, height] = frame($("hidden")), most = Math.max(0.1, ...drops.map(Math.abs)), wide = width / parts();
     drops.forEach((drop, n) => {
       pen.fillStyle = color(drop > 0 ? "mark" : "ours");
       const size = Math.abs(drop) / most * height * 0.46;
@@ -102,6 +126,9 @@
 
   // ---- what the model says
 
+  const PIECE = 16;  // steps that are hidden at a time, or more where a series is long
+  const piece = () => Math.max(PIECE, Math.ceil(drawn.length / 64)), parts = () => Math.floor(drawn.length / piece());
+
   function change() {  // at most once for each picture on the screen
     for (const knob of ["noise", "shift", "cut"]) document.querySelector(`output[for=${knob}]`).value = $(knob).value;
     waiting ||= requestAnimationFrame(() => { waiting = 0; show(); });
@@ -109,19 +136,22 @@
 
   function show() {
     if (!model || !drawn) return;
-    const values = series(), { probabilities, attention } = TSFormer.predict(model, values);
+    const values = series(), { probabilities, attention, added, made } = engine.predict(model, values);
     const best = probabilities.indexOf(Math.max(...probabilities));
     drawCurve(values);
     drawHeads(values, attention);
+    drawTokens(made);
     probabilities.forEach((p, n) => {
       const row = $("says").children[n];
       row.querySelector("progress").value = p;
       row.querySelector("output").value = `${(100 * p).toFixed(1)} %`;
     });
+    $("added").textContent = added ? say("added", { least: Math.min(...added).toFixed(6), most: Math.max(...added).toFixed(6) })
+      : "";
     document.body.dataset.probabilities = JSON.stringify(probabilities);
     clearTimeout(show.later);
     show.later = setTimeout(() => {
-      $("verdict").textContent = say("verdict", { name: say(`class_${best}`), p: (100 * probabilities[best]).toFixed(1) });
+      $("verdict").textContent = say("verdict", { name: name(best), p: (100 * probabilities[best]).toFixed(1) });
       occlude(values, best, probabilities[best], ++round);
     }, 250);
   }
@@ -132,14 +162,14 @@
     const next = () => {
       if (mine !== round || waiting) return;
       const without = values.slice();
-      without.fill(0, drops.length * 16, drops.length * 16 + 16);
-      const left = TSFormer.predict(model, without).probabilities[best];
+      without.fill(middle, drops.length * piece(), (drops.length + 1) * piece());
+      const left = engine.predict(model, without).probabilities[best];
       drops.push(odds(usual) - odds(left));
       if (left <= Math.min(...rest)) worst = drops.length - 1;
       rest.push(left);
-      const done = drops.length === 31;
+      const done = drops.length === parts();
       if (done || !calm) drawHidden(drops);
-      $("hide-said").textContent = done ? say("hide_said", { from: worst * 16, to: worst * 16 + 15,
+      $("hide-said").textContent = done ? say("hide_said", { from: worst * piece(), to: (worst + 1) * piece() - 1,
         p: (100 * rest[worst]).toFixed(1) }) : "";
       if (!done) setTimeout(next);
     };
@@ -163,10 +193,11 @@
     const box = canvas.getBoundingClientRect();
     cursor = Math.round((event.clientX - box.left) / box.width * (drawn.length - 1));
     cursor = Math.max(0, Math.min(drawn.length - 1, cursor));
-    bend(cursor, (0.5 - (event.clientY - box.top) / box.height) / 0.46 * REACH);
+    bend(cursor, middle + unit * (0.5 - (event.clientY - box.top) / box.height) / 0.46 * REACH);
   }
   canvas.addEventListener("keydown", (event) => {
-    const moves = { ArrowLeft: -5, ArrowRight: 5, Home: -500, End: 500 }, bends = { ArrowUp: 0.25, ArrowDown: -0.25 };
+    const moves = { ArrowLeft: -5, ArrowRight: 5, Home: -1e9, End: 1e9 };
+    const bends = { ArrowUp: 0.25 * unit, ArrowDown: -0.25 * unit };
     if (event.key in moves) cursor = Math.max(0, Math.min(drawn.length - 1, cursor + moves[event.key]));
     else if (event.key in bends) bend(cursor, series()[cursor] + bends[event.key]);
     else return;
@@ -184,27 +215,30 @@
 
   function example(n) {
     const one = EXAMPLES[n];
-    take(one.values, say("example_said", { n: one.n, name: say(`class_${one.label}`) }));
+    take(one.values, say("example_said", { n: one.n, name: name(one.label) }));
   }
 
   // ---- one's own series
 
+  let rows = [];
+
   function own(text) {
-    const rows = text.trim().split(/\r?\n/).map((row) => row.split(/[,;\t ]+/).filter(Boolean).map(Number));
-    let values = rows.length > 1 && rows.every((row) => row.length === 1) ? rows.flat() : rows[0];
-    if (!values || values.length < 8 || values.some((value) => !Number.isFinite(value)))
-      return void ($("own-said").textContent = say("own_wrong"));
-    if (values.length === 501) values = values.slice(1);  // the label in front, as in the archive
-    const mean = values.reduce((a, b) => a + b, 0) / values.length;
-    const spread = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length) || 1;
-    const steps = Array.from({ length: 500 }, (_, step) => {
-      const place = step / 499 * (values.length - 1), at = Math.min(values.length - 2, Math.floor(place));
-      return (values[at] + (place - at) * (values[at + 1] - values[at]) - mean) / spread;
-    });
-    $("own-said").textContent = say("own_said", { n: values.length, rows: rows.length });
-    take(steps, say("own_name"));
+    const found = Own.read(text, EXAMPLES[0].values.length);
+    if (found.wrong) return void ($("own-said").textContent = say(found.wrong, found));
+    rows = found.rows;
+    $("row").replaceChildren(...rows.map((_, n) => new Option(String(n + 1), n)));
+    $("rows").hidden = rows.length === 1;
+    ownRow(0);
   }
 
+  function ownRow(n) {
+    const steps = Own.stretched(rows[n], EXAMPLES[0].values.length);
+    const told = { n: rows[n].length, rows: rows.length, steps: steps.length };
+    $("own-said").textContent = say(STANDARD ? "own_said" : "own_raw", told);
+    take(STANDARD ? Own.standardized(steps) : steps, say("own_name"));
+  }
+
+  $("row").addEventListener("change", () => ownRow(+$("row").value));
   $("take").addEventListener("click", () => own($("own").value));
   $("file").addEventListener("change", async (event) => own(await event.target.files[0].text()));
   addEventListener("dragover", (event) => event.preventDefault());
@@ -233,34 +267,49 @@
 
   // ---- begin
 
-  function start(buffer) {
-    model = TSFormer.read(buffer);
-    model.about.classes.forEach((_, n) => {
+  const name = (n) => say("class", { name: String(model.about.classes[n]).replace("-", "−") });
+
+  function showModel() {  // what hangs on the model: classes, blocks and heads
+    $("says").replaceChildren(...model.about.classes.map((_, n) => {
       const row = document.createElement("p");
       row.className = "class";
       row.innerHTML = `<label for="p${n}"></label><progress id="p${n}" max="1" value="0"></progress><output for="p${n}"></output>`;
-      row.firstChild.textContent = say(`class_${n}`);
-      $("says").append(row);
-    });
-    for (let n = 0; n < model.config.num_blocks; n++) $("block").append(new Option(String(n), n));
-    for (let n = 0; n < model.config.num_heads; n++) {
+      row.firstChild.textContent = name(n);
+      return row;
+    }));
+    $("block").replaceChildren(...Array.from({ length: model.config.num_blocks }, (_, n) => new Option(String(n), n)));
+    $("heads").replaceChildren(...Array.from({ length: model.config.num_heads }, (_, n) => {
       const figure = document.createElement("figure");
       figure.innerHTML = `<canvas width="480" height="110" role="img" aria-label="${say("head", { n })}"></canvas><figcaption></figcaption>`;
-      $("heads").append(figure);
-    }
+      return figure;
+    }));
+  }
+
+  async function choose(which) {
+    models[which] ||= { tsformer: TSFormer, published: Published }[which].read(TSFormer.unpack(await bytes(which)));
+    [engine, model] = [{ tsformer: TSFormer, published: Published }[which], models[which]];
+    showModel();
+    change();
+  }
+
+  function bytes(which) {  // a page on a disk may not read files beside it, but may run them
+    const file = { tsformer: "model", published: "published-model" }[which];
+    if (location.protocol !== "file:") return fetch(`${file}.bin`).then((answer) => answer.arrayBuffer());
+    return new Promise((done) => {
+      const script = document.createElement("script");
+      script.src = `${file}.js`;
+      script.onload = () => done(Uint8Array.from(atob(MODELS[file]), (letter) => letter.charCodeAt(0)).buffer);
+      document.body.append(script);
+    });
+  }
+
+  $("which").addEventListener("change", () => choose($("which").value));
+  const steps = EXAMPLES[0].values.length;
+  $("cut").max = steps;
+  [$("shift").min, $("shift").max] = [-Math.floor(0.3 * steps), Math.floor(0.3 * steps)];
+  choose("tsformer").then(() => {
     EXAMPLES.forEach((one, n) => $("example").append(new Option(
-      say("example_name", { n: one.n, name: say(`class_${one.label}`), kind: say(one.kind) }), n)));
+      say("example_name", { n: one.n, name: name(one.label), kind: say(one.kind) }), n)));
     example(0);
-    document.body.dataset.ready = "yes";
-  }
-
-  function fromScript() {  // a page on a disk may not read files beside it, but may run them
-    const script = document.createElement("script");
-    script.src = "model.js";
-    script.onload = () => start(Uint8Array.from(atob(MODEL), (letter) => letter.charCodeAt(0)).buffer);
-    document.body.append(script);
-  }
-
-  if (location.protocol === "file:") fromScript();
-  else fetch("model.bin").then((answer) => answer.arrayBuffer()).then(start);
+  });
 })();

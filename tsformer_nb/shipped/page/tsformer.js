@@ -6,7 +6,7 @@ const TSFormer = (() => {
 
   // ---- the file: 4 bytes with the length of a JSON header, the header, then all weights as float32
 
-  function read(buffer) {
+  function unpack(buffer) {
     const length = new DataView(buffer).getUint32(0, true);
     const { about, config, tensors } = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
     const weights = {};
@@ -16,9 +16,10 @@ const TSFormer = (() => {
       place += 4 * size;
     }
     if (place !== buffer.byteLength) throw new Error("The file of the model is not whole.");
-    const waves = config.windows.map(fourierTable);
-    return { about, config, weights, waves };
+    return { about, config, weights };
   }
+
+  const read = (file) => ({ ...file, waves: file.config.windows.map(fourierTable) });
 
   // ---- small parts
 
@@ -160,10 +161,10 @@ const TSFormer = (() => {
     return Float64Array.from([...first, ...tokens]);
   }
 
-  function predict(model, series) {  // raw (steps * channels) -> probabilities, and attention of each block and head
+  function predict(model, series) {  // raw (steps * channels) -> probabilities, attention of each block and head, tokens
     const { config: c, weights: w } = model, attention = [];
-    let x = tokenize(model, scale(series, c));
-    const tokens = x.length / c.d_model;
+    const made = tokenize(model, scale(series, c)), tokens = made.length / c.d_model;
+    let x = made;
     for (let n = 0; n < c.num_blocks; n++) {
       const of = (name) => w[`block_${n}/${name}`];
       const norm = (which) => normalize(x, of(`norm_${which}/gamma`), of(`norm_${which}/beta`));
@@ -179,10 +180,9 @@ const TSFormer = (() => {
       for (let d = 0; d < c.d_model; d++) mean[d] += x[token * c.d_model + d] / (tokens - first);
     const pooled = first ? Float64Array.from([...x.slice(0, c.d_model), ...mean]) : mean;
     const probabilities = softmax([...dense(pooled, 1, w["classify/kernel"], w["classify/bias"])]);
-    return { probabilities, attention };
+    return { probabilities, attention, made };
   }
 
-  return { read, predict };
+  const pieces = ({ config: c }) => ({ size: c.stride * c.patch_size, first: c.windows.length ? 1 : 0 });  // a token's steps
+  return { unpack, read, predict, pieces, parts: { dense, normalize, softmax, add } };
 })();
-
-if (typeof module !== "undefined") module.exports = TSFormer;
