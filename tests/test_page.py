@@ -15,6 +15,8 @@ from tsformer_nb.cli import main
 from tsformer_nb.data import load_dataset
 from tsformer_nb.evaluation import predict
 from tsformer_nb.export import about_model
+from tsformer_nb.files import InputError
+from tsformer_nb.model import TSFormer, config_for
 from tsformer_nb.page import PAGE, page_in, write_page
 from tsformer_nb.portable import load_exported
 from tsformer_nb.runs import load_run
@@ -367,6 +369,15 @@ def test_a_frozen_run_has_no_page(tmp_path, capsys):
     assert main(["export", str(tmp_path / "run"), "--format", "web"]) == 2
     assert "train with --fit scratch" in capsys.readouterr().err
     assert not list(tmp_path.glob("run/web*"))
+
+
+def test_several_channels_have_no_page(tmp_path):
+    data = load_dataset("BasicMotions")
+    model = TSFormer(config_for(data))
+    about = about_model(model, {"classes": list(data.classes), "n_timesteps": 100, "n_channels": 6})
+    with pytest.raises(InputError, match="one channel, and these have 6"):
+        write_page(tmp_path / "page", model, about, data)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_word_is_told(monkeypatch, tmp_path):
