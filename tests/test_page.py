@@ -249,38 +249,57 @@ def test_by_keys_alone(open_page):
 
 
 def test_a_series_of_ones_own(open_page, tmp_path):
-    page = open_page()
+    page, rng = open_page(), np.random.default_rng(0)
     page.click("summary")
-    row = ",".join(map(str, range(9)))
-    for text, told in (("1, 2, three", "Row 1, place 3: “three” is no number"), ("", "Row 1 has 0 numbers"),
-                       ("1,2,3", "Row 1 has 3 numbers"), (f"{row}\n{row},\n1,2", "Row 3 has 2 numbers"),
-                       (f"{row}\n{row},NaN,3", "Row 2, place 10: “NaN” is no number")):
+    row = ",".join(map(str, range(1, 10)))
+    for text, told in (("1, 2, three", "Line 1, place 3: “three” is not a number"), ("", "There are no numbers yet"),
+                       ("1,2,3", "Line 1 has 3 numbers"), (f"{row}\n{row},\n1,2", "Line 3 has 2 numbers"),
+                       (f"{row}\n{row},NaN,3", "Line 2, place 10: “NaN”"), ("7 " * 20, "All these numbers are the"),
+                       ("0.1V 0.2V 3 4 5 6 7 8 9", "Line 1, place 1: “0.1V”"), ("1,2,,4,5,6,7,8,9", "place 3 is empty"),
+                       ("1e308 -1e308 1 2 3 4 5 6 7", "place 1: “1e308”"), ("\ufffdPNG", "not a text file")):
         page.fill("#own", text)
         page.click("#take")
-        assert told in page.text_content("#own-said")
+        assert told in page.text_content("#own-said") and "what was there before" in page.text_content("#own-said")
     wave = np.sin(np.arange(200) / 5)
     told = [f"{value:.3f}" for value in wave]
     texts = [separator.join(told) for separator in (",", " ", "\t", "\n", ", ")]
     texts += ["value\n" + "\n".join(told), "time,value\n" + "\n".join(f"{n},{one}" for n, one in enumerate(told)),
-              "machine_7," + ",".join(told), ";".join(told).replace(".", ","), "\ufeff" + ",".join(told)]
+              "value;t\n" + "\n".join(f"{one};{n}" for n, one in enumerate(told)).replace(".", ","),
+              "machine_7," + ",".join(told), ";".join(told).replace(".", ","), "\ufeff" + ",".join(told),
+              f"[{', '.join(told)}]", ",".join(f'"{one}"' for one in told), ",".join(told).replace("-", "\u2212")]
     answers = set()
     for text in texts:
         page.fill("#own", text)
         page.click("#take")
-        assert "200 numbers read (series: 1)" in page.text_content("#own-said"), text[:40]
-        wait(page, "document.querySelector('#curve-said').textContent === 'Your own series.'")
+        assert "Series read: 1; this one has 200 numbers" in page.text_content("#own-said"), text[:40]
         page.wait_for_timeout(100)
         answers.add(tuple(says(page).round(9)))
     assert len(answers) == 1 and page.is_hidden("#rows")  # however it is written, it is the same series
+    assert "knows FordA's engines only" in page.text_content("#hint")
     page.fill("#own", "\n".join([",".join(told), ",".join(told[::-1])]))
     page.click("#take")
-    first = says(page)
-    assert abs(after(page, lambda: page.select_option("#row", index=1)) - first).max() > 0  # the second row
+    first = after(page, lambda: page.select_option("#row", index=1))  # the second row
+    assert page.text_content("#curve-said") == "Your own series 2."
+    wait(page, "document.querySelector('#row').options[1].textContent.includes('class')")
+    page.fill("#own", "\n".join(f"{n},{one},{two}" for n, (one, two) in enumerate(zip(told, told[::-1]))))
+    page.click("#take")  # the same two in columns, beside the time
+    page.wait_for_timeout(100)
+    assert after(page, lambda: page.select_option("#row", index=1)).tolist() == first.tolist()
+    table = rng.normal(size=(20, 9))
+    page.fill("#own", "\n".join(",".join(f"{value:.3f}" for value in row) for row in table))
+    page.click("#take")
+    assert "Series read: 20;" in page.text_content("#own-said") and page.is_visible("#way")  # either could be meant
+    page.select_option("#way", "columns")
+    assert "Series read: 9; this one has 20 numbers" in page.text_content("#own-said")
+    page.select_option("#example", "0")
+    assert page.text_content("#hint") == "" and "label" in page.text_content("#curve-said")
+    page.select_option("#example", "own")
+    assert page.text_content("#hint") != ""
     data = load_dataset("sample")
     row = [str(data.classes[data.y_test[0]]), *(f"{value:.6f}" for value in data.x_test[0, :, 0])]  # as in the archive
     (tmp_path / "mine.csv").write_text("\n".join([",".join(row)] * 2))
     page.set_input_files("#file", tmp_path / "mine.csv")
-    wait(page, "document.querySelector('#own-said').textContent.includes('500 numbers read (series: 2')")
+    wait(page, "document.querySelector('#own-said').textContent.includes('Series read: 2; this one has 500')")
     x = data.x_test[:1]
     here = predict(load_run("FordA")[0], (x - x.mean()) / x.std())
     wait(page, f"Math.abs(JSON.parse(document.body.dataset.probabilities)[0] - {here[0, 0]}) < 1e-3")
@@ -292,8 +311,7 @@ def test_the_published_model_looks_at_nothing(open_page, folder, from_disk):
     before = page.text_content("#heads")
     after(page, lambda: page.select_option("#which", "published"))
     wait(page, "document.querySelector('#added').textContent !== ''")
-    least, most = (float(number) for number in re.findall(r"-?\d\.\d{6}", page.text_content("#added")))
-    assert least == most != 0  # the same at every step
+    assert re.search(r"add −?0\.[0-9]{6} to the curve: the same number at every step", page.text_content("#added"))
     assert page.text_content("#heads").count("every step gets the same, 0.2 %") == 4 and "spectrum" in before
     assert page.is_hidden("#made")  # its tokens are the numbers of the curve
     x = load_dataset("sample").x_test[:50]

@@ -394,3 +394,16 @@ def test_a_solution_opens(open_page):
     assert not fold.locator("pre").first.is_visible()
     fold.locator("summary").click()
     assert fold.locator("pre").first.is_visible() and fold.locator(".cell-output").first.is_visible()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_three_steps_to_a_series_of_ones_own(open_page, address, lang, tmp_path):
+    (tmp_path / "mine.csv").write_text("\n".join(f"{n * .1:.1f},{n % 7},{n % 11}" for n in range(60)))
+    page = open_page(f"{address}/{lang}/index.html", DESKTOP)
+    page.click(".ways a[href='demo/index.html']")
+    page.wait_for_selector("body[data-probabilities]")
+    page.click("summary")
+    page.set_input_files("#file", tmp_path / "mine.csv")
+    page.wait_for_timeout(300)
+    assert re.search(r"Series read: 2|系列を 2 本", page.text_content("#own-said"))
+    assert page.eval_on_selector_all("#row option", "all => all.length") == 2

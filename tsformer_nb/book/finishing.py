@@ -156,9 +156,11 @@ def frame_tables(
 HOME = {"en": "tsformer_nb: Transformers for time-series classification",
         "ja": "tsformer_nb：時系列分類のための Transformer"}  # what a browser calls the home page
 START = {"en": (("data.html", "Start with the first chapter: data"),
-                ("diagnosis.html", "15 minutes: why the encoder is dead")),
+                ("diagnosis.html", "15 minutes: why the encoder is dead"),
+                ("demo/index.html", "Try it here, with a series of your own")),
          "ja": (("data.html", "最初の章「データ」から読む"),
-                ("diagnosis.html", "15 分で読む：エンコーダーが働かない理由"))}
+                ("diagnosis.html", "15 分で読む：エンコーダーが働かない理由"),
+                ("demo/index.html", "ここで試す：自分の系列も使えます"))}
 
 
 def first_screen(

@@ -13,8 +13,9 @@
       one.textContent = text;
       svg.append(one);
     };
+    const size = svg.clientWidth < 480 ? 19 : 13;  // on a phone the picture is half as large
     const write = (text, x, y, anchor = "start", more = {}) => add("text", { x, y, "text-anchor": anchor, fill: GREY,
-      "font-size": 13, "font-family": "sans-serif", ...more }, text.replace("-", "−"));
+      "font-size": size, "font-family": "sans-serif", ...more }, text.replace("-", "−"));
     const line = (points, stroke, width = 1.2) =>  // [[x, y], ..]
       add("polyline", { points: points.map((at) => at.map((one) => one.toFixed(1))).join(" "), fill: "none", stroke,
         "stroke-width": width });
@@ -87,7 +88,9 @@
         write(word(name), x, 20);
         line([[x, 110], [x + 210, 110]], GREY);
         bars(values, [x, 110, 210 * Math.max(2, channels) / 8, 25], BLUE);
-        values.forEach((value, n) => write(value.toFixed(1), x + (n + .5) / channels * 210 * Math.max(2, channels) / 8, 205, "middle"));
+        const place = (n) => x + (n + .5) / channels * 210 * Math.max(2, channels) / 8;
+        if (channels <= 4) values.forEach((value, n) => write(((Math.round(10 * value) || 0) / 10).toFixed(1), place(n), 205,
+          "middle", { "font-size": 11 }));
       });
       return token.concat(out);
     },
@@ -121,7 +124,7 @@
         return found;
       });
       Object.entries(readers).forEach(([name, right], n) =>
-        write(`${word(name)}: ${right[sigma].toFixed(3)}`, 30, 190 + 18 * n));
+        write(`${word(name)}: ${right[sigma].toFixed(3)}`, 30 + 315 * n, 200));
       return [level, ...counts.map((found) => Math.max(...found))];
     },
 

@@ -35,11 +35,12 @@
     });
   }
 
-  function take(values, name) {
+  function take(values, name, hint = "") {
     chosen = Float64Array.from(values);
     drawn = chosen.slice();
     for (const knob of ["noise", "shift", "cut"]) $(knob).value = 0;
     $("curve-said").textContent = name;
+    $("hint").textContent = hint;
     change();
   }
 
@@ -146,8 +147,8 @@
       row.querySelector("progress").value = p;
       row.querySelector("output").value = `${(100 * p).toFixed(1)} %`;
     });
-    $("added").textContent = added ? say("added", { least: Math.min(...added).toFixed(6), most: Math.max(...added).toFixed(6) })
-      : "";
+    const [least, most] = added ? [Math.min(...added), Math.max(...added)].map((one) => one.toFixed(6).replace("-", "−")) : [];
+    $("added").textContent = added ? say(least === most ? "added" : "added_between", { least, most }) : "";
     document.body.dataset.probabilities = JSON.stringify(probabilities);
     clearTimeout(show.later);
     show.later = setTimeout(() => {
@@ -169,8 +170,8 @@
       rest.push(left);
       const done = drops.length === parts();
       if (done || !calm) drawHidden(drops);
-      $("hide-said").textContent = done ? say("hide_said", { from: worst * piece(), to: (worst + 1) * piece() - 1,
-        p: (100 * rest[worst]).toFixed(1) }) : "";
+      $("hide-said").textContent = done ? say(usual - rest[worst] < 0.001 ? "hide_nothing" : "hide_said",
+        { from: worst * piece(), to: (worst + 1) * piece() - 1, p: (100 * rest[worst]).toFixed(1) }) : "";
       if (!done) setTimeout(next);
     };
     next();
@@ -208,8 +209,9 @@
   canvas.addEventListener("focus", change);
   canvas.addEventListener("blur", change);
   for (const knob of ["noise", "shift", "cut", "block"]) $(knob).addEventListener("input", change);
-  $("undo").addEventListener("click", () => take(chosen, say("undone")));
-  $("example").addEventListener("change", () => example(+$("example").value));
+  $("undo").addEventListener("click", () => take(chosen, say("undone"), $("hint").textContent));
+  $("example").addEventListener("change", () =>
+    $("example").value === "own" ? ownRow(+$("row").value || 0) : example(+$("example").value));
   addEventListener("resize", change);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", change);
 
@@ -220,27 +222,54 @@
 
   // ---- one's own series
 
-  let rows = [];
+  let mine, text = "";  // what `Own.read` has found, and in what
 
-  function own(text) {
-    const found = Own.read(text, EXAMPLES[0].values.length);
-    if (found.wrong) return void ($("own-said").textContent = say(found.wrong, found));
-    rows = found.rows;
-    $("row").replaceChildren(...rows.map((_, n) => new Option(String(n + 1), n)));
-    $("rows").hidden = rows.length === 1;
+  function own(pasted, way = "") {
+    const found = Own.read(pasted, EXAMPLES[0].values.length, way);
+    $("own-said").className = found.wrong ? "wrong" : "";
+    if (found.wrong) return void ($("own-said").textContent = `${say(found.wrong, found)} ${say("own_kept")}`);
+    [mine, text] = [found, pasted];
+    $("way").value = found.way;
+    $("ways").hidden = !found.both;
+    $("row").replaceChildren(...found.names.map((one, n) => new Option(one, n)));
+    $("rows").hidden = found.series.length === 1;
+    if (!$("example").querySelector("[value=own]")) $("example").append(new Option(say("own_name"), "own"));
     ownRow(0);
+    nameAll(found);
+  }
+
+  function prepared(values) {
+    const steps = Own.stretched(values, EXAMPLES[0].values.length);
+    return STANDARD ? Own.standardized(steps) : steps;
   }
 
   function ownRow(n) {
-    const steps = Own.stretched(rows[n], EXAMPLES[0].values.length);
-    const told = { n: rows[n].length, rows: rows.length, steps: steps.length };
+    const told = { n: mine.series[n].length, series: mine.series.length, steps: EXAMPLES[0].values.length };
     $("own-said").textContent = say(STANDARD ? "own_said" : "own_raw", told);
-    take(STANDARD ? Own.standardized(steps) : steps, say("own_name"));
+    $("example").value = "own";
+    $("row").value = n;
+    take(prepared(mine.series[n]), mine.series.length > 1 ? say("own_named", { name: mine.names[n] }) : say("own_name"), say("own_hint"));
+  }
+
+  function nameAll(found) {  // the verdict beside the name of each series, one after the other
+    const next = (n) => {
+      if (found !== mine || n === Math.min(200, found.series.length)) return;
+      const { probabilities } = engine.predict(model, prepared(found.series[n])), p = Math.max(...probabilities);
+      $("row").options[n].textContent = say("own_verdict", { name: found.names[n], verdict: name(probabilities.indexOf(p)),
+        p: (100 * p).toFixed(0) });
+      setTimeout(next, 0, n + 1);
+    };
+    next(0);
   }
 
   $("row").addEventListener("change", () => ownRow(+$("row").value));
+  $("way").addEventListener("change", () => own(text, $("way").value));
   $("take").addEventListener("click", () => own($("own").value));
-  $("file").addEventListener("change", async (event) => own(await event.target.files[0].text()));
+  $("file").addEventListener("change", async (event) => {
+    own(await event.target.files[0].text());
+    event.target.value = "";  // so that the same file can be chosen again
+  });
+  $("file").addEventListener("keydown", (event) => { if (event.key === "Enter") $("file").click(); });
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", async (event) => {
     event.preventDefault();
