@@ -35,6 +35,8 @@ def building(tmp_path_factory):
     except InputError as error:
         missing(str(error))
     folder = tmp_path_factory.mktemp("served")
+    asked = run("make", "--dry-run", "docs", cwd=ROOT)
+    assert asked.returncode == 0 and "from tsformer_nb.book.site import build_sites; build_sites()" in asked.stdout
     result = run(sys.executable, "-c", BUILD, folder / BASE.strip("/"))
     assert result.returncode == 0, result.stderr
     return folder / BASE.strip("/"), result.stdout + result.stderr
