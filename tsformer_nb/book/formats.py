@@ -23,7 +23,7 @@ from ..evaluation import predict
 from ..export import Leaving, about_model, as_litert, as_onnx, written_out
 from ..files import FILES, sha256_of, write_whole
 from ..frozen import fit_frozen
-from ..page import write_page
+from ..page import as_web, write_page
 from ..portable import load_exported
 from ..runs import as_bytes, load_run
 
@@ -77,6 +77,7 @@ AWAY: dict[str, Callable] = {  # of a model, and of its training series
     "LiteRT, 8-bit weights": lambda model, about, x: as_litert(model, about, 1, **eight_bits(x, False)),
     "LiteRT, 8 bits throughout": lambda model, about, x: as_litert(model, about, 1, **eight_bits(x, True)),
     "ONNX": lambda model, about, x: as_onnx(model, about),
+    "JavaScript": lambda model, about, x: as_web(model.model, about),  # TSFormer only
 }
 
 # %% ../../nbs/formats.ipynb #ab20fe34
@@ -93,7 +94,7 @@ def answering(
     leaving.build((None, *model.series_shape))
     with written_out(model), tempfile.TemporaryDirectory() as folder:
         file = AWAY[variant](leaving, about, known.x_train.astype("float32"))
-        path = Path(folder, "model.onnx" if variant == "ONNX" else "model.tflite")
+        path = Path(folder, {"ONNX": "model.onnx", "JavaScript": "model.bin"}.get(variant, "model.tflite"))
         path.write_bytes(file)
         return load_exported(path).predict, len(file)
 
@@ -117,7 +118,8 @@ def measure_formats(
         keras.backend.clear_session()
         return row
 
-    wanted = [{"data": name, "variant": variant} for name in names for variant in ("Keras", *AWAY)]
+    wanted = [{"data": name, "variant": variant} for name in names for variant in ("Keras", *AWAY)
+              if name == "FordA" or variant != "JavaScript"]
     return fill_in(out, wanted, run)
 
 # %% ../../nbs/formats.ipynb #2515075c
