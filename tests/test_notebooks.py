@@ -98,7 +98,7 @@ def test_notebook_on_sample(name):
 def of_the_repository(name):
     "Whether a notebook asks for files that an installed package comes without."
     text = (ROOT / "nbs" / name).read_text(encoding="utf-8")
-    return bool(re.search(r"tsformer_nb\.book\.(?!quantities)|\bnbs/", text))
+    return bool(re.search(r"tsformer_nb\.book\.(?!quantities|moving)|\bnbs/", text))
 
 
 @pytest.mark.skipif(not TORTURE, reason="takes minutes: `make torture`; test_prose asks those of the book")
