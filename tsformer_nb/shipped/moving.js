@@ -83,14 +83,13 @@
   const drawings = {
 
     norm({ write, line, bars }, { channels, first }, { rest }, word) {
-      const token = [first, ...rest].slice(0, channels), out = normalized(token);
+      const token = [first, ...rest].slice(0, channels), out = normalized(token), wide = 210 * Math.max(2, channels) / 8;
       [[token, 60, "in"], [out, 370, "out"]].forEach(([values, x, name]) => {
         write(word(name), x, 20);
         line([[x, 110], [x + 210, 110]], GREY);
-        bars(values, [x, 110, 210 * Math.max(2, channels) / 8, 25], BLUE);
-        const place = (n) => x + (n + .5) / channels * 210 * Math.max(2, channels) / 8;
-        if (channels <= 4) values.forEach((value, n) => write(((Math.round(10 * value) || 0) / 10).toFixed(1), place(n), 205,
-          "middle", { "font-size": 11 }));
+        bars(values, [x, 110, wide, 25], BLUE);
+        if (channels <= 4) values.forEach((value, n) => write(((Math.round(10 * value) || 0) / 10).toFixed(1),
+          x + (n + .5) / channels * wide, 205, "middle", { "font-size": 11 }));
       });
       return token.concat(out);
     },
@@ -128,10 +127,11 @@
       return [level, ...counts.map((found) => Math.max(...found))];
     },
 
-    window({ write, line }, { width }, { series }, word) {
+    window({ write, line }, { width }, values, word) {
       const place = (values) => values.map((value, k) => [40 + (k + 1) / values.length * 580, 100 - 12 * value]);
-      const found = welch(series, width);
-      line(place(welch(series, series.length)), GREY, .7);
+      const found = welch(values.series, width);
+      values.whole ??= welch(values.series, values.series.length);  // the dearest, and always the same
+      line(place(values.whole), GREY, .7);
       line(place(found), BLUE, 2.2);
       line([[40, 200], [620, 200]], GREY);
       [0, .1, .2, .3, .4, .5].forEach((tick) => write(String(tick), 40 + tick * 1160, 217, "middle"));

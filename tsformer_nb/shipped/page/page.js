@@ -7,12 +7,13 @@
   const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const models = {};  // by name: the file, and the script that computes it
+  const ENGINES = { tsformer: [TSFormer, "model"], published: [Published, "published-model"] };  // script, and its file
+  const models = {};  // that were read
   let engine, model, chosen, drawn, cursor = 0, waiting = 0, round = 0;
 
   // ---- what is usual: the unit and the middle of the curves; FordA's have a spread of 1 around 0
 
-  const all = EXAMPLES.flatMap((one) => one.values);
+  const steps = EXAMPLES[0].values.length, all = EXAMPLES.flatMap((one) => one.values);
   const mean = all.reduce((sum, value) => sum + value, 0) / all.length;
   const spread = Math.sqrt(all.reduce((sum, value) => sum + (value - mean) ** 2, 0) / all.length) || 1;
   const middle = STANDARD ? 0 : mean, unit = STANDARD ? 1 : spread;
@@ -22,7 +23,7 @@
   const dice = (() => {  // noise that is the same each time, so that a slider moves one thing only
     let state = 1;
     const next = () => (state = (state * 48271) % 2147483647) / 2147483647;
-    return Float64Array.from(EXAMPLES[0].values, () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next()));
+    return Float64Array.from({ length: steps }, () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next()));
   })();
 
   function series() {
@@ -225,7 +226,7 @@
   let mine, text = "";  // what `Own.read` has found, and in what
 
   function own(pasted, way = "") {
-    const found = Own.read(pasted, EXAMPLES[0].values.length, way);
+    const found = Own.read(pasted, steps, way);
     $("own-said").className = found.wrong ? "wrong" : "";
     if (found.wrong) return void ($("own-said").textContent = `${say(found.wrong, found)} ${say("own_kept")}`);
     [mine, text] = [found, pasted];
@@ -239,12 +240,12 @@
   }
 
   function prepared(values) {
-    const steps = Own.stretched(values, EXAMPLES[0].values.length);
-    return STANDARD ? Own.standardized(steps) : steps;
+    const stretched = Own.stretched(values, steps);
+    return STANDARD ? Own.standardized(stretched) : stretched;
   }
 
   function ownRow(n) {
-    const told = { n: mine.series[n].length, series: mine.series.length, steps: EXAMPLES[0].values.length };
+    const told = { n: mine.series[n].length, series: mine.series.length, steps };
     $("own-said").textContent = say(STANDARD ? "own_said" : "own_raw", told);
     $("example").value = "own";
     $("row").value = n;
@@ -315,14 +316,14 @@
   }
 
   async function choose(which) {
-    models[which] ||= { tsformer: TSFormer, published: Published }[which].read(TSFormer.unpack(await bytes(which)));
-    [engine, model] = [{ tsformer: TSFormer, published: Published }[which], models[which]];
+    const [script, file] = ENGINES[which];
+    models[which] ||= script.read(TSFormer.unpack(await bytes(file)));
+    [engine, model] = [script, models[which]];
     showModel();
     change();
   }
 
-  function bytes(which) {  // a page on a disk may not read files beside it, but may run them
-    const file = { tsformer: "model", published: "published-model" }[which];
+  function bytes(file) {  // a page on a disk may not read files beside it, but may run them
     if (location.protocol !== "file:") return fetch(`${file}.bin`).then((answer) => answer.arrayBuffer());
     return new Promise((done) => {
       const script = document.createElement("script");
@@ -333,7 +334,6 @@
   }
 
   $("which").addEventListener("change", () => choose($("which").value));
-  const steps = EXAMPLES[0].values.length;
   $("cut").max = steps;
   [$("shift").min, $("shift").max] = [-Math.floor(0.3 * steps), Math.floor(0.3 * steps)];
   choose("tsformer").then(() => {
