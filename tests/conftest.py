@@ -128,7 +128,7 @@ def fuzz(folder, samples, read, tokens=TOKENS, longest=None):
     `samples` are pairs of a name and what the file of that name holds; `read` reads a path and asserts what is sound;
     no message has more than `longest` letters.
     """
-    from tsformer_nb.files import InputError, InputWarning
+    from tsformer_nb.io.files import InputError, InputWarning
 
     rng, trials, read_right, end = random.Random(0), 0, 0, time.monotonic() + FUZZ_SECONDS
     while time.monotonic() < end:
@@ -179,8 +179,8 @@ def imports_of(path):
 @functools.cache
 def why_not(name):
     "None if a data set is in the cache or could be fetched, else the reason."
-    from tsformer_nb.archive import fetch
-    from tsformer_nb.files import InputError
+    from tsformer_nb.io.download import fetch
+    from tsformer_nb.io.files import InputError
 
     try:
         fetch(name)

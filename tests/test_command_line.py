@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT, command, need_forda, run, tool
-from tsformer_nb.files import FILES
+from tsformer_nb.io.files import FILES
 
 TRAIN = ("train", "--data", "sample", "--epochs", 2)
 
@@ -180,8 +180,8 @@ def test_without_network_and_cache_the_remedies_are_named(tmp_path):
 
 def test_a_damaged_cache_is_said_and_healed(tmp_path):
     need_forda()
-    from tsformer_nb.archive import CHECKSUMS, cache_folder
-    from tsformer_nb.files import is_genuine
+    from tsformer_nb.io.download import CHECKSUMS, cache_folder
+    from tsformer_nb.io.files import has_checksum
     for file in ("FordA_TRAIN.tsv", "FordA_TEST.tsv"):
         (tmp_path / "FordA").mkdir(exist_ok=True)
         (tmp_path / "FordA" / file).write_bytes((cache_folder() / "FordA" / file).read_bytes())
@@ -193,7 +193,7 @@ def test_a_damaged_cache_is_said_and_healed(tmp_path):
     result = tsformer_nb("data", "FordA", cwd=tmp_path / "elsewhere", TSFORMER_DATA=str(tmp_path))
     if result.returncode == 2:  # the cache was filled before, and the sources are out of reach now
         pytest.skip(result.stderr.splitlines()[-1])
-    assert "is damaged" in result.stderr and is_genuine(damaged, CHECKSUMS["FordA_TEST.tsv"])
+    assert "is damaged" in result.stderr and has_checksum(damaged, CHECKSUMS["FordA_TEST.tsv"])
 
 
 def test_data_and_help_load_no_tensorflow(tmp_path):

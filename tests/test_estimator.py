@@ -20,7 +20,7 @@ from conftest import run
 from tsformer_nb import TSFormerClassifier, recipes, runs
 from tsformer_nb.data import Dataset
 from tsformer_nb.estimator import arranged
-from tsformer_nb.files import InputError
+from tsformer_nb.io.files import InputError
 
 STEPS = np.arange(40)
 
@@ -45,7 +45,7 @@ def test_aeons_battery_passes():
     pytest.importorskip("aeon")
     from aeon.testing.estimator_checking import check_estimator as check
 
-    from tsformer_nb.for_aeon import TSFormerForAeon
+    from tsformer_nb.deploy.aeon import TSFormerForAeon
     results = check(TSFormerForAeon, raise_exceptions=False)
     assert {name: result for name, result in results.items() if result != "PASSED"} == {} and len(results) >= 22
 

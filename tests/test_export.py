@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from conftest import command, copy_of_checkout, run
-from tsformer_nb import export, portable, runs
+from tsformer_nb.deploy import export, runtime as portable
+from tsformer_nb import runs
 from tsformer_nb.data import load_dataset
 from tsformer_nb.evaluation import predict
-from tsformer_nb.files import FILES, InputError
-from tsformer_nb.portable import MEMBER, load_exported
+from tsformer_nb.io.files import FILES, InputError
+from tsformer_nb.deploy.runtime import MEMBER, load_exported
 from tsformer_nb.recipes import RECIPES
 from tsformer_nb.training import attention_maps
 

@@ -188,7 +188,7 @@ def test_too_little_memory_is_told(tmp_path):
 
 def test_a_loss_that_is_no_number_stops_with_a_cause(tmp_path):
     from tsformer_nb.data import load_dataset
-    from tsformer_nb.files import InputError
+    from tsformer_nb.io.files import InputError
     from tsformer_nb.recipes import TrainingConfig
     from tsformer_nb.training import fit, make_model
 
@@ -206,7 +206,7 @@ def test_a_loss_that_is_no_number_stops_with_a_cause(tmp_path):
     ("metrics.json", lambda content: content.replace(b'"format": 1', b'"format": 99')),
 ])
 def test_a_damaged_run_is_told(whole, tmp_path, file, damage):
-    from tsformer_nb.files import InputError
+    from tsformer_nb.io.files import InputError
     from tsformer_nb.runs import load_run
 
     copy = tmp_path / "run"
@@ -232,8 +232,8 @@ CHECKPOINT = npz(kept=json.dumps({"format": 1, "epoch": 1}), state0=np.random.de
     (npz(kept=json.dumps({"format": 99})), "newer version"),
 ])
 def test_a_damaged_checkpoint_is_told(tmp_path, content, words):
-    from tsformer_nb.checkpoints import read_checkpoint
-    from tsformer_nb.files import InputError
+    from tsformer_nb.runs import read_checkpoint
+    from tsformer_nb.io.files import InputError
 
     (tmp_path / "checkpoint.npz").write_bytes(CHECKPOINT)
     assert read_checkpoint(tmp_path)[0]["epoch"] == 1
@@ -243,25 +243,25 @@ def test_a_damaged_checkpoint_is_told(tmp_path, content, words):
 
 
 def test_a_checkpoint_of_another_model_is_told(tmp_path):
-    from tsformer_nb.checkpoints import Keeper, read_checkpoint
+    from tsformer_nb.runs import CheckpointCallback, read_checkpoint
     from tsformer_nb.data import load_dataset
-    from tsformer_nb.files import InputError
+    from tsformer_nb.io.files import InputError
     from tsformer_nb.recipes import TrainingConfig
     from tsformer_nb.training import fit, make_model
 
     data, config = load_dataset("sample"), TrainingConfig(epochs=2, min_steps=1)
-    fit(make_model("collapsed", data), data, config, [Keeper(tmp_path, {"training": vars(config)})])
+    fit(make_model("collapsed", data), data, config, [CheckpointCallback(tmp_path, {"training": vars(config)})])
     kept, arrays = read_checkpoint(tmp_path)
     del arrays["state1"]
     (tmp_path / "checkpoint.npz").write_bytes(npz(kept=json.dumps(kept), **arrays))
     with pytest.raises(InputError, match="does not fit this model"):
-        keeper = Keeper(tmp_path, {"training": vars(config)}, resume=True)
+        keeper = CheckpointCallback(tmp_path, {"training": vars(config)}, resume=True)
         fit(make_model("collapsed", data), data, config, [keeper], keeper.first_epoch)
 
 
 def test_a_run_damaged_at_random_is_told_or_whole(whole, tmp_path):
     "Bits flipped, pieces cut: what loads predicts as before, and all else is an InputError."
-    from tsformer_nb.files import InputError
+    from tsformer_nb.io.files import InputError
     from tsformer_nb.runs import load_run
 
     copy, rng, told = tmp_path / "run", random.Random(0), 0
@@ -354,7 +354,7 @@ def test_weights_depend_on_the_seed_and_the_training_series_alone(tmp_path):
 
     import keras
 
-    from tsformer_nb.checkpoints import Keeper
+    from tsformer_nb.runs import CheckpointCallback
     from tsformer_nb.data import load_dataset, split
     from tsformer_nb.evaluation import predict
     from tsformer_nb.model import TSFormer, config_for
@@ -374,7 +374,7 @@ def test_weights_depend_on_the_seed_and_the_training_series_alone(tmp_path):
         return model.get_weights()
 
     first = trained(data)
-    watched = [Keeper(tmp_path, {"training": vars(config)}), progress_bar()]
+    watched = [CheckpointCallback(tmp_path, {"training": vars(config)}), progress_bar()]
     for again in (trained(replace(data, x_train=other)), trained(data, callbacks=watched)):
         assert all(np.array_equal(one, two) for one, two in zip(first, again))
     predict(make_model("collapsed", data, 3), data.x_test), np.random.normal(size=10), random.random()

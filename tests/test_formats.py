@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import TOKENS, fuzz
-from tsformer_nb.arrays import read_npz
-from tsformer_nb.files import InputError, InputWarning
-from tsformer_nb.recordings import fill_gaps
-from tsformer_nb.uea import read_ts
-from tsformer_nb.weka import read_arff
+from tsformer_nb.io.ts_arff_npz import read_npz
+from tsformer_nb.io.files import InputError, InputWarning
+from tsformer_nb.io.recordings import fill_gaps
+from tsformer_nb.io.ts_arff_npz import read_ts
+from tsformer_nb.io.ts_arff_npz import read_arff
 
 NAN = np.nan
 # x as (n_series, n_channels, n_steps), or a list where lengths differ; labels as a file writes them
@@ -64,7 +64,7 @@ def padded(series):
     return x
 
 
-def told(reader, path):
+def fit_rule(reader, path):
     "What a reader says of a file."
     with pytest.raises(InputError) as error:
         reader(path)
@@ -131,7 +131,7 @@ GOOD = "@timeStamps false\n@classLabel true 1 2\n@data\n1,2,3:4,5,6:1\n1,2,3:4,5
 def test_what_is_wrong_with_a_ts_file_is_named_with_its_place(tmp_path, old, new, words):
     assert old in GOOD
     (tmp_path / "f.ts").write_text(GOOD.replace(old, new), encoding="utf-8", newline="")
-    assert re.search(words, told(read_ts, tmp_path / "f.ts")), told(read_ts, tmp_path / "f.ts")
+    assert re.search(words, fit_rule(read_ts, tmp_path / "f.ts")), fit_rule(read_ts, tmp_path / "f.ts")
 
 
 @pytest.mark.parametrize("header, words", [
@@ -164,31 +164,31 @@ def test_comments_may_be_in_any_encoding_but_labels_not(tmp_path):
     path.write_bytes("# Müller\n".encode("latin-1") + GOOD.encode())
     assert read_ts(path).labels.tolist() == [1, 2]
     path.write_bytes(GOOD.replace(":2\n", ":é\n").encode("latin-1"))
-    assert "line 5: is not UTF-8" in told(read_ts, path)
+    assert "line 5: is not UTF-8" in fit_rule(read_ts, path)
 
 
 @pytest.mark.parametrize("reader, name", [(read_ts, "f.ts"), (read_ts, "f.ts.gz"), (read_arff, "f.arff"),
                                           (read_npz, "f.npz")])
 def test_what_is_no_file_of_the_kind(tmp_path, reader, name):
     path = tmp_path / name
-    assert "Cannot read" in told(reader, tmp_path) and "Cannot read" in told(reader, path)
-    assert "Cannot read" in told(reader, tmp_path / ("n" * 300 + name))
+    assert "Cannot read" in fit_rule(reader, tmp_path) and "Cannot read" in fit_rule(reader, path)
+    assert "Cannot read" in fit_rule(reader, tmp_path / ("n" * 300 + name))
     for content in (GOOD.encode("utf-16"), gzip.compress(GOOD.encode())[:-9], b"\x80\x02cos\nsystem\n", b"PK\3\4", b""):
         path.write_bytes(content)
-        assert told(reader, path)
+        assert fit_rule(reader, path)
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / f"pipe-{name}")
-        assert "a pipe or a device" in told(reader, tmp_path / f"pipe-{name}")
+        assert "a pipe or a device" in fit_rule(reader, tmp_path / f"pipe-{name}")
 
 
 @pytest.mark.parametrize("reader, begin", [(read_ts, b"@data\n"), (read_arff, b"@attribute a real\n@data\n")])
 def test_nothing_fills_the_memory(tmp_path, reader, begin):
     path = tmp_path / "f.txt"
     path.write_bytes(begin + b"1," * 30_000_000)
-    assert re.search(r"line \d: longer than 50 MB", told(reader, path))
+    assert re.search(r"line \d: longer than 50 MB", fit_rule(reader, path))
     if reader is read_ts:
         path.write_bytes(b"@classLabel false\n" + begin + b"1," * 999_999 + b"1\n" + b"1\n" * 1000)
-        assert "line 3: 1,000,000 steps, but half of the series have at most 1" in told(reader, path)
+        assert "line 3: 1,000,000 steps, but half of the series have at most 1" in fit_rule(reader, path)
 
 
 FLAT = "@relation a\n@attribute 'the class' {1,2}\n@attribute a real\n@attribute b INTEGER\n@data\n1,2,3\n2,5,6\n"
@@ -216,7 +216,7 @@ TABLE = ("@attribute r relational\n@attribute a real\n@attribute b real\n@end r\
 def test_what_is_wrong_with_an_arff_file_is_named_with_its_place(tmp_path, text, old, new, words):
     assert old in text
     (tmp_path / "f.arff").write_text(text.replace(old, new, 1))
-    said = told(read_arff, tmp_path / "f.arff")
+    said = fit_rule(read_arff, tmp_path / "f.arff")
     assert re.search(words, said), said
 
 
@@ -234,7 +234,7 @@ def test_what_is_wrong_with_an_arff_file_is_named_with_its_place(tmp_path, text,
 ])
 def test_what_is_wrong_with_arrays_is_told(tmp_path, arrays, words):
     np.savez(tmp_path / "f.npz", **arrays)
-    assert re.search(words, told(read_npz, tmp_path / "f.npz")), told(read_npz, tmp_path / "f.npz")
+    assert re.search(words, fit_rule(read_npz, tmp_path / "f.npz")), fit_rule(read_npz, tmp_path / "f.npz")
 
 
 def test_arrays_of_any_number_type_and_order(tmp_path):
@@ -255,7 +255,7 @@ def test_nothing_is_unpickled(tmp_path):
             return os.mkdir, (str(tmp_path / "was here"),)
 
     np.savez(tmp_path / "f.npz", x=np.array([[Mine(), 1]], object), allow_pickle=True)
-    assert "a pickle can run any program" in told(read_npz, tmp_path / "f.npz")
+    assert "a pickle can run any program" in fit_rule(read_npz, tmp_path / "f.npz")
     assert not (tmp_path / "was here").exists()
 
 

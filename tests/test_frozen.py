@@ -11,9 +11,9 @@ import pytest
 from conftest import PREDICT, command, run
 from tsformer_nb.data import Dataset, load_dataset
 from tsformer_nb.evaluation import predict
-from tsformer_nb.files import InputError
-from tsformer_nb.frozen import PatternClassifier, PatternEncoder, fit_frozen, pattern_config_for
-from tsformer_nb.patterns import draw_filters
+from tsformer_nb.io.files import InputError
+from tsformer_nb.kernel_model import KernelModel, KernelEncoder, fit_kernels, kernel_config_for
+from tsformer_nb.kernels import draw_kernels
 from tsformer_nb.recipes import TUNING
 from tsformer_nb.runs import load_run, train_run
 
@@ -36,7 +36,7 @@ def test_few_series_are_fitted_frozen(fitted, sample):
     assert said.returncode == 0 and "encoder frozen" in said.stdout, said.stderr
     assert {path.name for path in out.iterdir()} == {"metrics.json", "confusion.png", "model.keras"}
     model, metrics = load_run(out)
-    assert metrics["fit"] == "frozen" and metrics["test_accuracy"] > .7 and isinstance(model, PatternClassifier)
+    assert metrics["fit"] == "frozen" and metrics["test_accuracy"] > .7 and isinstance(model, KernelModel)
     right = predict(model, sample.x_test).argmax(axis=1) == sample.y_test
     assert right.mean() == metrics["test_accuracy"]
     again = command("evaluate", out, cwd=folder)
@@ -53,17 +53,17 @@ def test_what_was_finished_is_neither_lost_nor_resumed(fitted):
 
 
 def test_one_seed_one_answer(sample):
-    one, two, other = (predict(fit_frozen(sample, seed)[0], sample.x_test) for seed in (0, 0, 1))
+    one, two, other = (predict(fit_kernels(sample, seed)[0], sample.x_test) for seed in (0, 0, 1))
     assert np.array_equal(one, two) and not np.array_equal(one, other)
 
 
 def test_the_encoder_has_met_nobody():
     "Before it sees a training part it is the same for every data set; then its filters only change their scale."
-    encoders = [PatternEncoder(pattern_config_for(load_dataset(name), seed=3)) for name in ("CBF", "Coffee")]
-    drawn = draw_filters(1, 96, seed=3)
+    encoders = [KernelEncoder(kernel_config_for(load_dataset(name), seed=3)) for name in ("CBF", "Coffee")]
+    drawn = draw_kernels(1, 96, seed=3)
     for encoder in encoders:
         assert np.array_equal(encoder.patterns["series"].get_weights()[0], drawn)
-    fitted, _ = fit_frozen(load_dataset("CBF"), seed=3)
+    fitted, _ = fit_kernels(load_dataset("CBF"), seed=3)
     filters = fitted.encoder.patterns["series"].get_weights()[0]
     assert np.allclose(filters / np.linalg.norm(filters, axis=1, keepdims=True), drawn, atol=1e-5)
 
@@ -71,25 +71,25 @@ def test_the_encoder_has_met_nobody():
 def test_only_the_training_part_is_looked_at(sample):
     "Another test part, the same model."
     other = replace(sample, x_test=sample.x_test[::-1] * 3, y_test=1 - sample.y_test)
-    weights = [fit_frozen(data)[0].get_weights() for data in (sample, other)]
+    weights = [fit_kernels(data)[0].get_weights() for data in (sample, other)]
     assert all(np.array_equal(one, two) for one, two in zip(*weights))
 
 
 def test_series_left_out_tell_the_truth(sample):
     "Their accuracy is that of a rule fitted anew without each, up to what the levels of the filters owe to them."
-    _, rule = fit_frozen(sample)
+    _, rule = fit_kernels(sample)
     claimed = (rule.left_out.argmax(axis=1) == sample.y_train).mean()
     hits = []
     for part in np.array_split(np.random.default_rng(0).permutation(64), 8):
         rest = np.setdiff1d(np.arange(64), part)
-        model, _ = fit_frozen(replace(sample, x_train=sample.x_train[rest], y_train=sample.y_train[rest]))
+        model, _ = fit_kernels(replace(sample, x_train=sample.x_train[rest], y_train=sample.y_train[rest]))
         hits += list(predict(model, sample.x_train[part]).argmax(axis=1) == sample.y_train[part])
     assert abs(np.mean(hits) - claimed) < .15
 
 
 @pytest.mark.parametrize("unit", [1, 1e6, 1e-6])
 def test_the_unit_of_the_data_does_not_matter(unit, sample):
-    answers = [predict(fit_frozen(replace(sample, x_train=sample.x_train * size, x_test=sample.x_test * size))[0],
+    answers = [predict(fit_kernels(replace(sample, x_train=sample.x_train * size, x_test=sample.x_test * size))[0],
                        sample.x_test * size) for size in (1, unit)]
     assert (answers[0].argmax(axis=1) == answers[1].argmax(axis=1)).mean() > .9
 
@@ -99,10 +99,10 @@ def test_rare_classes_count_when_asked():
     y = np.repeat([0, 1], [54, 6])
     x = rng.normal(size=(60, 50)) + .25 * y[:, None] * np.sin(np.arange(50))
     data = Dataset("rare", x, y)
-    plain, fair = (predict(fit_frozen(data, class_weight=way)[0], x).mean(axis=0)[1] for way in (None, "balanced"))
+    plain, fair = (predict(fit_kernels(data, class_weight=way)[0], x).mean(axis=0)[1] for way in (None, "balanced"))
     assert fair > plain
     with pytest.raises(InputError, match="class_weight"):
-        fit_frozen(data, class_weight="heavy")
+        fit_kernels(data, class_weight="heavy")
 
 
 def test_one_series_a_class_is_enough(tmp_path):
@@ -119,7 +119,7 @@ def test_fine_tuning_from_a_terminal(tmp_path):
     assert said.returncode == 0 and "on series held out: frozen " in said.stdout and ", finetune " in said.stdout
     out = tmp_path / "runs" / "FordA_sample-tsformer-0"
     model, metrics = load_run(out)
-    assert metrics["fit"] == "finetune" and metrics["epochs"] == 2 and isinstance(model, PatternClassifier)
+    assert metrics["fit"] == "finetune" and metrics["epochs"] == 2 and isinstance(model, KernelModel)
     assert (out / "curves.png").exists() and metrics["held_out"]["finetune"] == metrics["val_accuracy"]
 
 
@@ -140,7 +140,7 @@ def test_fine_tuning_goes_on_where_it_stopped(sample, tmp_path):
 
 def test_nothing_to_hold_on_to_is_told():
     with pytest.raises(InputError, match="never change"):
-        fit_frozen(Dataset("flat", np.ones((10, 30)), np.arange(10) % 2))
+        fit_kernels(Dataset("flat", np.ones((10, 30)), np.arange(10) % 2))
 
 
 def test_another_backend_gives_the_same_answers(fitted, sample, tmp_path):

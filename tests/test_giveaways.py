@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tsformer_nb.giveaways import CHECKS, check_data, report
-from tsformer_nb.trivial import by_chance, stands_out, told
+from tsformer_nb.leakage import CHECKS, check_data, report
+from tsformer_nb.leakage import by_chance, stands_out, fit_rule
 
 
 def of_noise(seed, n=60, n_test=60, n_classes=2, steps=30, channels=1, dtype="float32"):
@@ -220,4 +220,4 @@ def test_the_arithmetic():
     assert abs(by_chance(8, 10, .5) - 56 / 1024) < 1e-12  # 45 + 10 + 1 of 1,024
     assert stands_out([]) == [] and stands_out([.009]) == [True]
     y = np.arange(40) % 4
-    assert (told(y.astype(float), y, np.array([0., 1, 2, 3, 99])) == [0, 1, 2, 3, 3]).all()
+    assert (fit_rule(y.astype(float), y, np.array([0., 1, 2, 3, 99])) == [0, 1, 2, 3, 3]).all()

@@ -8,9 +8,9 @@ from keras import layers
 
 from conftest import AXE, PHONE
 from tsformer_nb.attention import attention
-from tsformer_nb.baseline import log_welch
-from tsformer_nb.book.languages import notebooks, one_language, read_notebook
-from tsformer_nb.book.records import ROOT
+from tsformer_nb.spectrum import log_welch
+from tsformer_nb.press.bilingual import notebooks, one_language, read_notebook
+from tsformer_nb.figures import ROOT
 
 CHAPTERS = {"01_leaks": "dither", "02_baseline": "window", "03_attention": "shuffle", "05_diagnosis": "norm"}
 PAGE = ("<!doctype html><html lang={lang}><title>a figure</title><body style='color-scheme: light dark'>"
@@ -127,5 +127,5 @@ def test_without_javascript_the_still_picture_remains(chapter, open_figure):
     page = open_figure(chapter, java_script_enabled=False)
     assert page.is_hidden("figure") and page.inner_text("main").strip() == ""
     cells = read_notebook(ROOT / "nbs" / f"{chapter}.ipynb")["cells"]
-    (at,) = [n for n, cell in enumerate(cells) if "moving(" in "".join(cell["source"])]
+    (at,) = [n for n, cell in enumerate(cells) if "interactive_figure(" in "".join(cell["source"])]
     assert any("image/png" in output.get("data", {}) for cell in cells[at - 9:at] for output in cell.get("outputs", []))

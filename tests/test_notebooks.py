@@ -9,8 +9,8 @@ from importlib import metadata
 import pytest
 
 from conftest import ROOT, TORTURE, need, need_forda, run, why_no_forda
-from tsformer_nb.book.languages import notebooks, read_notebook
-from tsformer_nb.book.running import SAVED_ON, execute, output_faults, processor
+from tsformer_nb.press.bilingual import notebooks, read_notebook
+from tsformer_nb.press.execution import SAVED_ON, execute, output_faults, processor
 
 NOTEBOOKS = [path.name for path in notebooks()]
 WITH_DATA = [name for name in NOTEBOOKS if "TSFORMER_BOOK_DATA" in (ROOT / "nbs" / name).read_text()]

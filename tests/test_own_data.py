@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from conftest import TORTURE, command, need, run
-from tsformer_nb.archive import NAMES
-from tsformer_nb.convert import narrowed
+from tsformer_nb.io.download import NAMES
+from tsformer_nb.io.recordings import narrowed
 from tsformer_nb.data import Dataset, dither, dither_level, load_dataset, split
 from tsformer_nb.evaluation import evaluate, predict
-from tsformer_nb.files import InputError, InputWarning
-from tsformer_nb.intake import lengths
+from tsformer_nb.io.files import InputError, InputWarning
+from tsformer_nb.masking import lengths
 from tsformer_nb.model import TSFormer, TSFormerConfig, config_for
 from tsformer_nb.recipes import TrainingConfig
-from tsformer_nb.recordings import Layout, lengths_of
+from tsformer_nb.io.recordings import Layout, lengths_of
 from tsformer_nb.training import fit, make_model
 
 

@@ -14,11 +14,11 @@ from conftest import AXE, DESKTOP, FIREFOX, PHONE, missing, served, watch
 from tsformer_nb.cli import main
 from tsformer_nb.data import load_dataset
 from tsformer_nb.evaluation import predict
-from tsformer_nb.export import about_model
-from tsformer_nb.files import InputError
+from tsformer_nb.deploy.export import about_model
+from tsformer_nb.io.files import InputError
 from tsformer_nb.model import TSFormer, config_for
-from tsformer_nb.page import PAGE, page_in, write_page
-from tsformer_nb.portable import load_exported
+from tsformer_nb.deploy.web import PAGE, page_in, write_page
+from tsformer_nb.deploy.runtime import load_exported
 from tsformer_nb.runs import load_run
 
 NAMES = {"en": "index.html", "ja": "ja.html"}
@@ -330,7 +330,7 @@ def test_the_published_model_looks_at_nothing(open_page, folder, from_disk):
 def test_the_twin_in_keras(folder):
     "What ships is a dense layer behind a constant: the weights in the file, and plain NumPy, say the same."
     file = (folder / "published-model.bin").read_bytes()
-    length = int.from_bytes(file[:4], "little")
+    length = int.model_from_bytes(file[:4], "little")
     header, weights, place = json.loads(file[4:4 + length]), {}, 4 + length
     for name, size in header["tensors"]:
         weights[name] = np.frombuffer(file, "<f4", size, place)
@@ -399,7 +399,7 @@ def test_several_channels_have_no_page(tmp_path):
 
 
 def test_a_missing_word_is_told(monkeypatch, tmp_path):
-    from tsformer_nb import page
+    from tsformer_nb.deploy import web as page
 
     shutil.copytree(PAGE, tmp_path / "page")
     (tmp_path / "page" / "words.json").write_text('{"en": {"title": "x"}, "ja": {}}')

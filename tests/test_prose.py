@@ -10,9 +10,10 @@ import sys
 import pytest
 
 from conftest import ROOT, imports_of, run, tree
-from tsformer_nb.book.away import readme
-from tsformer_nb.book.languages import LANGUAGES, language, notebooks, one_language, read_notebook, source, pair_faults
-from tsformer_nb.book.quantities import number_faults, quantities_of
+from tsformer_nb.press.pages import readme
+from tsformer_nb.press.bilingual import (LANGUAGES, language, notebooks, one_language, read_notebook, source,
+                                         pair_faults)
+from tsformer_nb.press.bilingual import number_faults, quantities_of
 
 
 def exported(path):
@@ -157,7 +158,7 @@ import json, sys
 from tsformer_nb.cli import start_keras
 
 start_keras()
-from tsformer_nb.files import InputError
+from tsformer_nb.io.files import InputError
 
 for path in sys.argv[1:]:
     try:

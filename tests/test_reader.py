@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from conftest import TOKENS, fuzz
 from tsformer_nb.data import load_dataset
-from tsformer_nb.files import FILES, InputError, InputWarning
-from tsformer_nb.loading import read_file
-from tsformer_nb.readers import read_table
-from tsformer_nb.recordings import fill_gaps
+from tsformer_nb.io.files import FILES, InputError, InputWarning
+from tsformer_nb.io.loading import read_file
+from tsformer_nb.io.tables import read_table
+from tsformer_nb.io.recordings import fill_gaps
 
 SOUND = "1\t0.5\t-0.25\n-1\t1e-3\t2\n"
 TS = "@problemName m\n@timeStamps false\n@classLabel true walk run\n@data\n1,2,?:4,5,6:walk\n7,8:9,10:run\n"
@@ -39,7 +39,7 @@ def quietly(reader, *arguments):
         return reader(*arguments)
 
 
-def told(path, reader=read_file):
+def fit_rule(path, reader=read_file):
     "What the reader says of a file: a sentence or two."
     with pytest.raises(InputError) as error:
         quietly(reader, path)
@@ -63,31 +63,31 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path, content, words):
     for name, write in (("f.tsv", lambda path: path.write_text(content, encoding="utf-8", newline="")),
                         ("f.tsv.gz", lambda path: path.write_bytes(gzip.compress(content.encode())))):
         write(tmp_path / name)
-        assert re.search(words, told(tmp_path / name)), told(tmp_path / name)
+        assert re.search(words, fit_rule(tmp_path / name)), fit_rule(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["f.tsv", "f.csv", "f.ts", "f.arff", "f.npz", "f"])
 def test_files_that_are_no_text(tmp_path, name):
     path, packed = tmp_path / name, tmp_path / f"{name}.gz"
     path.write_text(SOUND, encoding="utf-16")
-    text = told(path)
+    text = fit_rule(path)
     assert "line 1: holds zero bytes, so it is UTF-16" in text or "npz" in name
     path.write_bytes(b"1\t.5\t\xff\xfe\n")
-    assert "UTF-8" in told(path) or "npz" in name
-    assert "Cannot read" in told(tmp_path) and "Cannot read" in told(tmp_path / f"nowhere{name[1:]}")
+    assert "UTF-8" in fit_rule(path) or "npz" in name
+    assert "Cannot read" in fit_rule(tmp_path) and "Cannot read" in fit_rule(tmp_path / f"nowhere{name[1:]}")
     if "npz" in name:
         return
     whole = gzip.compress(SOUND.encode() * 100)
     for broken in (SOUND.encode(), whole[:-20], whole[:40] + b"xxxx" + whole[44:], b""):
         packed.write_bytes(broken)
-        assert "gzip" in told(packed) or "is empty" in told(packed)
+        assert "gzip" in fit_rule(packed) or "is empty" in fit_rule(packed)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.parametrize("name", ["f.tsv", "f.ts", "f.arff", "f.npz", "f.parquet"])
 def test_a_pipe_is_refused_at_once(tmp_path, name):
     os.mkfifo(tmp_path / name)
-    assert "a pipe or a device" in told(tmp_path / name)  # opening it would wait for a writer, perhaps for ever
+    assert "a pipe or a device" in fit_rule(tmp_path / name)  # opening it would wait for a writer, perhaps for ever
 
 
 def test_a_line_without_end_does_not_fill_the_memory(tmp_path):
@@ -95,7 +95,7 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path):
     with open(path, "wb") as file:
         for _ in range(int(os.environ.get("TSFORMER_LONG_LINE", 60_000_000)) // 1_000_000):  # `make torture`: 1 GB
             file.write(b"0.125\t" * 166_667)
-    assert "line 1: longer than 50 MB" in told(path)
+    assert "line 1: longer than 50 MB" in fit_rule(path)
 
 
 @pytest.mark.parametrize("text", [SOUND, SOUND.replace("\n", "\r\n"), "\ufeff" + SOUND, SOUND + "\n\n",

@@ -5,17 +5,17 @@ from collections import Counter
 import numpy as np
 
 from conftest import ROOT
-from tsformer_nb.book.ablation import LINEAR, VARIANTS
-from tsformer_nb.book.distance import MOTIF_MODELS
-from tsformer_nb.book.elsewhere import CLOCKED, SCHEDULES, SETS
-from tsformer_nb.book.formats import AWAY
-from tsformer_nb.book.peers import OURS, PEERS
-from tsformer_nb.book.pretraining import TAUGHT, TUNED
-from tsformer_nb.book.ranked import ENTRANTS, accuracies
-from tsformer_nb.book.records import read_rows
-from tsformer_nb.book.results import leads, results_table, summary
-from tsformer_nb.book.search import DEFAULT
-from tsformer_nb.book.significance import t_interval
+from tsformer_nb.lab.ablation import LINEAR, VARIANTS
+from tsformer_nb.lab.distance import MOTIF_MODELS
+from tsformer_nb.lab.other_datasets import CLOCKED, SCHEDULES, SETS
+from tsformer_nb.lab.small_studies import AWAY
+from tsformer_nb.lab.bench import OURS, PEERS
+from tsformer_nb.lab.pretraining import PRETRAINED, TUNED
+from tsformer_nb.lab.ucr_benchmark import ENTRANTS, accuracies
+from tsformer_nb.figures import read_rows
+from tsformer_nb.lab.results import leads, results_table, summary
+from tsformer_nb.lab.search import DEFAULT
+from tsformer_nb.lab.significance import t_interval
 from tsformer_nb.data import load_dataset
 from tsformer_nb.model import config_for
 from tsformer_nb.recipes import TrainingConfig
@@ -71,7 +71,7 @@ STUDIES = {  # what each holds: columns that tell its rows apart, and how many o
         **{("second look", seed, "0"): 51 for seed in "012"},
         **{("first look", *run): 8 for run in (("0", "0"), ("1", "0"), ("2", "0"), ("0", "0.01"))},
         ("with sisters", "0", "0"): 17}),
-    "worth": (("variant",), {(variant,): 50 for variant in ("frozen", *TAUGHT)}),
+    "worth": (("variant",), {(variant,): 50 for variant in ("frozen", *PRETRAINED)}),
     "tuning": (("data",), {(name,): 1 for name in TUNED}),
     "formats": (("data", "variant"), {(name, variant): 1 for name in ("FordA", "ECG200")
                                       for variant in ("Keras", *AWAY) if name == "FordA" or variant != "JavaScript"}),

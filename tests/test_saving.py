@@ -13,9 +13,9 @@ from keras import layers, ops
 
 from conftest import TORTURE, run
 from tsformer_nb.attention import Positions
-from tsformer_nb.book.ablation import VARIANTS, ConvTwin, make_variant
-from tsformer_nb.book.distance import MOTIF_MODELS, motif_model
-from tsformer_nb.book.motifs import motif_pairs
+from tsformer_nb.lab.ablation import VARIANTS, ConvTwin, make_variant
+from tsformer_nb.lab.distance import MOTIF_MODELS, motif_model
+from tsformer_nb.lab.motifs import motif_pairs
 from tsformer_nb.data import load_dataset
 from tsformer_nb.encoder import EncoderBlock, PatchEmbedding, SpectrumEmbedding
 from tsformer_nb.model import TSFormer, TSFormerConfig
@@ -301,7 +301,7 @@ def test_a_configuration_may_name_its_policy_in_any_way(dtype):
 
 ELSEWHERE = """
 import sys, keras, numpy as np
-import tsformer_nb.book.ablation
+import tsformer_nb.lab.ablation
 from tsformer_nb.model import TSFormer
 folder = sys.argv[1]
 x = np.load(folder + "/x.npy")

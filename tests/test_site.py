@@ -9,12 +9,12 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 
 from conftest import AXE, DESKTOP, PHONE, ROOT, TORTURE, missing, run, served, watch
-from tsformer_nb.book.finishing import JAPANESE
-from tsformer_nb.book.languages import LANGUAGES, language, notebooks, read_notebook, source
-from tsformer_nb.book.signatures import modules, symbols
-from tsformer_nb.book.site import configuration, finish_libraries, renderer
-from tsformer_nb.book.staging import KINDS, page_name
-from tsformer_nb.files import InputError
+from tsformer_nb.press.pages import JAPANESE
+from tsformer_nb.press.bilingual import LANGUAGES, language, notebooks, read_notebook, source
+from tsformer_nb.press.reference import modules, symbols
+from tsformer_nb.press.site import configuration, finish_libraries, renderer
+from tsformer_nb.press.pages import KINDS, page_name
+from tsformer_nb.io.files import InputError
 
 PAGES = [page_name(path) for path in notebooks()] + ["reference"]
 CHAPTERS = [page_name(path) for path in notebooks() if path.name[0].isdigit()]
@@ -22,7 +22,7 @@ BASE = "/any/base"  # the site must work under any address
 ALOUD = re.search(r"^ALOUD := (.*?[^\\])$", (ROOT / "Makefile").read_text(), re.M | re.S)[1].replace("\\\n", "")
 BUILD = f"""{ALOUD}
 import sys, pathlib
-from tsformer_nb.book.site import build_sites
+from tsformer_nb.press.site import build_sites
 build_sites(pathlib.Path(sys.argv[1]))
 """
 

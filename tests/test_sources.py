@@ -13,7 +13,7 @@ import zipfile
 
 import pytest
 
-from tsformer_nb import archive
+from tsformer_nb.io import download as archive
 from tsformer_nb.data import load_dataset
 
 CONTENT = {f"FordA_{part}.tsv": gzip.decompress((archive.FILES / f"FordA_sample_{part}.tsv.gz").read_bytes())
@@ -31,7 +31,7 @@ FAULTS = {  # what the server does with a file
 
 CHILD = """
 import json, sys
-from tsformer_nb import archive
+from tsformer_nb.io import download as archive
 from tsformer_nb.data import load_dataset
 order = json.loads(sys.argv[1])
 archive.GITHUB, archive.SILENCE = order["address"], order["silence"]

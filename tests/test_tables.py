@@ -7,8 +7,8 @@ import pytest
 
 from conftest import fuzz
 from tsformer_nb.data import load_dataset
-from tsformer_nb.files import InputError, InputWarning
-from tsformer_nb.loading import read_file
+from tsformer_nb.io.files import InputError, InputWarning
+from tsformer_nb.io.loading import read_file
 
 STEPS = np.random.default_rng(0).standard_normal((12, 6)).round(3)
 

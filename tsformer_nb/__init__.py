@@ -1,4 +1,4 @@
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name):  # what is heavy is loaded when it is asked for: `import tsformer_nb` takes no time
