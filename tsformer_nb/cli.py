@@ -21,7 +21,6 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from .io.files import InputError, InputWarning, atomic_write, silenced
 from .io.loading import find_files, read_file
 from .io.recordings import Layout, Recordings, fill_gaps
 from .leakage import check_data, report
-from .recipes import FEW, FITS, MODELS, recipe_for
+from .recipes import MODELS
 from .scaling import OWN_LEVELS, SCALINGS, choose_scaling
 
 # %% ../nbs/library/cli.ipynb #936c5e71
@@ -83,13 +82,13 @@ def layout_of(args: argparse.Namespace) -> Layout:
 
 def _train_arguments(command: argparse.ArgumentParser) -> None:
     "What `train` takes."
-    about = ", ".join(f"{name}: {words}" for name, words in MODELS.items())
+    about = "; ".join(f"{name}: {entry.about}" for name, entry in MODELS.items())
     command.add_argument("--data", default="FordA", metavar="NAME|DIR|FILE", help=SET)
     command.add_argument("--test", metavar="FILE", help="the file of the test part, where it lies elsewhere")
-    command.add_argument("--model", default="tsformer", choices=tuple(MODELS), help=f"{about} (tsformer)")
-    command.add_argument("--fit", choices=tuple(FITS),
-                         help="; ".join(f"{name}: {words}" for name, words in FITS.items()) + " (auto)")
-    command.add_argument("--epochs", type=number(1), metavar="N", help="how long (tsformer: 40, others: at most 200)")
+    command.add_argument("--model", default="auto", choices=("auto", *MODELS), help=f"{about}; auto: kernels for few "
+                         "series, for many the better of kernels and tsformer on series held out (auto)")
+    command.add_argument("--epochs", type=number(1), metavar="N", help="how long a model is trained (tsformer: 40, "
+                         "the published ones: at most 200); kernels have none")
     command.add_argument("--validation", type=share, metavar="SHARE",
                          help="share of the training series kept for validation curves (0.2); 0 trains on every series")
     command.add_argument("--scaling", choices=SCALINGS, help="one scale for the set, one for each series, or none; "
@@ -258,14 +257,10 @@ def train_command(args: argparse.Namespace) -> None:
     asked = {"seed": args.seed, "epochs": args.epochs, "validation": args.validation,
              "class_weight": args.class_weight}
     asked = {name: value for name, value in asked.items() if value is not None}
-    config = replace(recipe_for(args.model, args.fit), **asked)
-    out = Path(args.out or runs.default_folder(data, args.model, args.seed))
-    scratch = args.epochs or args.resume and len(data.y_train) <= FEW  # nothing frozen has epochs, or is resumed
-    if args.model == "published":
-        print("The published encoder is slow: expect minutes for each epoch.", file=sys.stderr)
+    out = Path(args.out or runs.default_folder(data.name, args.model, args.seed))
     try:
-        metrics = runs.train_run(data, args.model, config, out, overwrite=args.overwrite, resume=args.resume,
-                                 scaling=args.scaling, fit_by=args.fit or ("scratch" if scratch else "auto"))
+        metrics = runs.train_run(data, args.model, asked, out, overwrite=args.overwrite, resume=args.resume,
+                                 scaling=args.scaling)
     except BaseException as error:
         unfinished = (out / runs.CHECKPOINT).exists() and not (out / "metrics.json").exists()
         if unfinished and not isinstance(error, InputError):
@@ -347,14 +342,15 @@ COMMANDS = {"data": data_command, "train": train_command, "evaluate": evaluate_c
 
 # %% ../nbs/library/cli.ipynb #712d5db7
 def _fitted(metrics: dict) -> str:
-    "How a run was fitted, in one line."
+    "How a run was fitted, in a line, and in another one why this model was taken, where `auto` chose."
     size, seconds = f"{metrics['model']}: {metrics['parameters']:,} parameters", f"{metrics['train_seconds']:.0f} s"
-    tried = ", ".join(f"{name} {accuracy:.4f}" for name, accuracy in metrics.get("held_out", {}).items())
-    tried = f"; on series held out: {tried}" if tried else ""
-    if metrics.get("fit") != "frozen":
-        return f"{size}, {metrics['epochs']} epochs in {seconds}{tried}"
-    best = max(metrics["mixture"], key=metrics["mixture"].get)
-    return f"{size}, encoder frozen, fitted in {seconds}; relies most on {best}; each series was left out{tried}"
+    line = f"{size}, {metrics['epochs']} epochs in {seconds}" if metrics["epochs"] else f"{size}, fitted in {seconds}"
+    if mixture := metrics.get("mixture"):
+        line += f"; relies most on {max(mixture, key=mixture.get)}; each series was left out once"
+    if not (why := metrics.get("chosen_because")):
+        return line
+    tried = ", ".join(f"{name} {accuracy:.4f}" for name, accuracy in metrics.get("held_out_dithered", {}).items())
+    return f"{line}\nauto took {metrics['model']}: {why}{f' ({tried})' if tried else ''}"
 
 
 def _scores(metrics: dict) -> str:
@@ -369,7 +365,7 @@ def _scores(metrics: dict) -> str:
 # %% ../nbs/library/cli.ipynb #6a1d3c44
 def _data_of(args: argparse.Namespace, metrics: dict) -> Dataset:
     "The data set of a run, or another one that was named."
-    from tsformer_nb.evaluation import data_of_run
+    from tsformer_nb.runs import data_of_run
 
     return load_dataset(args.data, args.test, layout_of(args)) if args.data else data_of_run(metrics, args.test)
 
@@ -387,14 +383,15 @@ def _unlabelled(found: Recordings, metrics: dict, args: argparse.Namespace) -> n
 
 def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
     "Refuse series that the model of a run cannot take, or has never met the like of."
+    from tsformer_nb.fitting import as_series_model
+
     if x.shape[2] != metrics.get("n_channels", 1):
         raise InputError(f"{where} has {x.shape[2]} channels, but the model was trained on "
                          f"{metrics.get('n_channels', 1)}.")
-    unequal = metrics["model"] == "tsformer" and model.config.unequal  # trained on series of unequal length
-    longer = x.shape[1] > metrics["n_timesteps"] and not (unequal and metrics.get("fit") in ("frozen", "finetune"))
-    if longer or x.shape[1] < metrics["n_timesteps"] and not unequal:
+    asked, n_steps = as_series_model(model), metrics["n_timesteps"]
+    if x.shape[1] > n_steps and not asked.longer or x.shape[1] < n_steps and not asked.shorter:
         raise InputError(f"{where} has series of {x.shape[1]} steps, but the model was trained on "
-                         f"{metrics['n_timesteps']}: cut or resample them to that length.")
+                         f"{n_steps}: cut or resample them to that length.")
 
 
 def _as_csv(classes: Sequence, probabilities: np.ndarray) -> str:

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['Dataset', 'load_dataset', 'class_counts', 'describe', 'plot_series', 'plot_class_balance', 'power_spectrum',
-           'plot_spectrum', 'split', 'dither', 'dither_level']
+           'plot_spectrum', 'split', 'set_aside', 'hold_out', 'dither', 'dither_level']
 
 # %% ../nbs/chapters/00_data.ipynb #b232cd60
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +196,27 @@ def _split_groups(
             if set(y[train]) == set(y):
                 return train, held_out
     raise InputError("However the groups are split, a class is missing in training: each needs at least 2 groups.")
+
+# %% ../nbs/chapters/00_data.ipynb #b8f0f4c2
+def set_aside(
+    data: Dataset,  # only its training part is used
+    held_out: np.ndarray,  # (n,) numbers of the training series to be set aside
+) -> Dataset:  # trained on the others, tested on these
+    "A data set of the training part alone."
+    train = np.setdiff1d(np.arange(len(data.y_train)), held_out)
+    return replace(data, x_train=data.x_train[train], y_train=data.y_train[train],
+                   x_test=data.x_train[held_out], y_test=data.y_train[held_out],
+                   groups=None if data.groups is None else data.groups[train])
+
+
+def hold_out(
+    data: Dataset,  # only its training part is used
+    fraction: float = 0.2,  # share of each class that is held out; 0: nothing is
+    seed: int = 0,  # of the split
+) -> tuple[Dataset, np.ndarray]:  # the series held out as its test part, and their numbers
+    "Hold out a share of the training series."
+    _, held_out = split(data.y_train, fraction, seed, data.groups)
+    return set_aside(data, held_out), held_out
 
 # %% ../nbs/chapters/00_data.ipynb #61b648cc
 def dither(

@@ -16,10 +16,10 @@ from .io.files import InputError
 def pad_and_mask(
     x: keras.KerasTensor,  # (batch, n_steps, n_channels), n_steps at most n_timesteps
     n_timesteps: int,  # of the model
-    mask: keras.KerasTensor | None = None,  # (batch, n_steps) bool: True where a series stands
+    mask: keras.KerasTensor | None = None,  # (batch, n_steps) bool: True where a series has a value
     unequal: bool = False,  # whether NaN marks the end of shorter series
 ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:  # (batch, n_timesteps, n_channels), (batch, n_timesteps)
-    "Series with 0 behind their ends, and where they stand; no mask if all are whole. `InputError` for longer ones."
+    "Series with 0 behind their ends, and their mask; None if all are whole. `InputError` for longer ones."
     missing = n_timesteps - x.shape[1]
     if missing < 0:
         raise InputError(f"The series have {x.shape[1]} steps, but the model takes at most {n_timesteps}: "
@@ -27,19 +27,18 @@ def pad_and_mask(
     if mask is None and not unequal and not missing:
         return x, None
     gaps = ops.isnan(x)
-    there = ops.logical_not(ops.any(gaps, axis=2))  # (batch, n_steps)
-    if mask is not None:
-        there = ops.logical_and(there, ops.cast(mask, "bool"))
+    whole = ops.logical_not(ops.any(gaps, axis=2))  # (batch, n_steps)
+    mask = whole if mask is None else ops.logical_and(whole, ops.cast(mask, "bool"))
     x = ops.where(gaps, ops.cast(0, x.dtype), x)  # first, for where ONNX multiplies by a mask, NaN stays NaN
-    x = ops.where(there[:, :, None], x, ops.cast(0, x.dtype))
+    x = ops.where(mask[:, :, None], x, ops.cast(0, x.dtype))
     if missing:
-        x, there = ops.pad(x, ((0, 0), (0, missing), (0, 0))), ops.pad(there, ((0, 0), (0, missing)))
-    return x, there
+        x, mask = ops.pad(x, ((0, 0), (0, missing), (0, 0))), ops.pad(mask, ((0, 0), (0, missing)))
+    return x, mask
 
 # %% ../nbs/library/masking.ipynb #bf426b3c
 def scaled(
     x: keras.KerasTensor,  # (batch, n_timesteps, n_channels)
-    there: keras.KerasTensor | None,  # (batch, n_timesteps): where series stand; None: everywhere
+    mask: keras.KerasTensor | None,  # (batch, n_timesteps): True where a series has a value; None: everywhere
     config,  # a `TSFormerConfig`: mean, std, scaling, limit
     dtype: str = "float32",  # of the result
 ) -> keras.KerasTensor:  # like x, with 0 behind the ends
@@ -47,11 +46,11 @@ def scaled(
     x = ops.cast(x, keras.backend.result_type(x.dtype, dtype))  # 64 bits stay
     x = (x - _numbers(config.mean, x.dtype)) / _numbers(config.std, x.dtype)
     if config.scaling == "series":
-        x = _each_by_itself(x, there)
+        x = _each_by_itself(x, mask)
     x = ops.cast(x, dtype)
     if config.limit:
         x = ops.clip(x, -config.limit, config.limit)
-    return x if there is None else ops.where(there[:, :, None], x, ops.cast(0, x.dtype))
+    return x if mask is None else ops.where(mask[:, :, None], x, ops.cast(0, x.dtype))
 
 # %% ../nbs/library/masking.ipynb #14b28cdc
 def _numbers(values, dtype):
@@ -59,9 +58,9 @@ def _numbers(values, dtype):
     return ops.convert_to_tensor(np.array(values), dtype) if np.size(values) > 1 else float(np.ravel(values)[0])
 
 
-def _each_by_itself(x, there):  # (batch, n_timesteps, n_channels), (batch, n_timesteps) or None
+def _each_by_itself(x, mask):  # (batch, n_timesteps, n_channels), (batch, n_timesteps) or None
     "Each series with mean 0 and standard deviation 1 over the steps where it stands."
-    weight = ops.ones_like(x[:, :, :1]) if there is None else ops.cast(there[:, :, None], x.dtype)
+    weight = ops.ones_like(x[:, :, :1]) if mask is None else ops.cast(mask[:, :, None], x.dtype)
     n_steps = ops.maximum(ops.sum(weight, axis=1, keepdims=True), 1)
     x = x - ops.sum(x * weight, axis=1, keepdims=True) / n_steps
     variance = ops.sum(ops.square(x) * weight, axis=1, keepdims=True) / n_steps
@@ -69,52 +68,52 @@ def _each_by_itself(x, there):  # (batch, n_timesteps, n_channels), (batch, n_ti
 
 # %% ../nbs/library/masking.ipynb #5b7e82dd
 def lengths(
-    there: keras.KerasTensor,  # (batch, n_timesteps) bool: where series stand
+    mask: keras.KerasTensor,  # (batch, n_timesteps) bool: True where a series has a value
 ) -> keras.KerasTensor:  # (batch,) int32: up to the last step where each stands
     "How long each series is."
-    return ops.max(ops.cast(there, "int32") * ops.arange(1, there.shape[1] + 1, dtype="int32"), axis=1)
+    return ops.max(ops.cast(mask, "int32") * ops.arange(1, mask.shape[1] + 1, dtype="int32"), axis=1)
 
 
 def token_mask(
-    there: keras.KerasTensor,  # (batch, n_timesteps) bool
+    mask: keras.KerasTensor,  # (batch, n_timesteps) bool
     stride: int,  # steps from one filter response to the next
     patch_size: int,  # filter responses in a token
     n_tokens: int,  # of a series of full length
 ) -> keras.KerasTensor:  # (batch, n_tokens) bool
     "Which tokens belong to each series."
-    responses = (lengths(there) + stride - 1) // stride  # (batch,)
+    responses = (lengths(mask) + stride - 1) // stride  # (batch,)
     counts = ops.maximum(responses // patch_size, 1)
     return ops.arange(n_tokens, dtype="int32") < counts[:, None]
 
 
 def window_mask(
-    there: keras.KerasTensor,  # (batch, n_timesteps) bool
+    mask: keras.KerasTensor,  # (batch, n_timesteps) bool
     window: int,  # steps in a piece
     hop: int,  # steps from the start of one piece to that of the next
     n_pieces: int,  # in a series of full length
 ) -> keras.KerasTensor:  # (batch, n_pieces) bool
     "Which pieces each series fills."
-    counts = ops.maximum((lengths(there) - window) // hop + 1, 1)  # (batch,)
+    counts = ops.maximum((lengths(mask) - window) // hop + 1, 1)  # (batch,)
     return ops.arange(n_pieces, dtype="int32") < counts[:, None]
 
 # %% ../nbs/library/masking.ipynb #bff57daf
 def tokens_of(
     x: keras.KerasTensor,  # (batch, n_steps, n_channels)
     mask: keras.KerasTensor | None,  # (batch, n_steps)
-    config,  # a `TSFormerConfig`: lengths, and whether there is a token of the spectrum in front
+    config,  # a `TSFormerConfig`: lengths, and whether mask is a token of the spectrum in front
 ) -> keras.KerasTensor | None:  # (batch, n_tokens) bool, or one token more; None: all belong to their series
     "The tokens that belong to each series."
-    _, there = pad_and_mask(x, config.n_timesteps, mask, config.unequal)
-    if there is None:
+    _, mask = pad_and_mask(x, config.n_timesteps, mask, config.unequal)  # (batch, n_timesteps)
+    if mask is None:
         return None
-    found = token_mask(there, config.stride, config.patch_size, config.n_tokens)
+    found = token_mask(mask, config.stride, config.patch_size, config.n_tokens)
     return ops.concatenate([ops.ones_like(found[:, :1]), found], axis=1) if config.windows else found
 
 # %% ../nbs/library/masking.ipynb #1f250f9f
 def masked_mean(
     x: keras.KerasTensor,  # (batch, n, size)
-    there: keras.KerasTensor,  # (batch, n) bool, at least one True in each row
+    mask: keras.KerasTensor,  # (batch, n) bool, at least one True in each row
 ) -> keras.KerasTensor:  # (batch, size)
-    "The mean over what is there."
-    weight = ops.cast(there, x.dtype)[:, :, None]
+    "The mean over what the mask keeps."
+    weight = ops.cast(mask, x.dtype)[:, :, None]
     return ops.sum(x * weight, axis=1) / ops.sum(weight, axis=1)

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from .attention import softmax
+from scipy.special import softmax
 
 # %% ../nbs/library/ridge.ipynb #22696efe
 CLIP = 8.0  # standard deviations
@@ -95,7 +94,7 @@ class Mixture:
     ) -> np.ndarray:  # (n_series, n_classes)
         "What the rule says of other series."
         logits = sum(self.standards[kind](features[kind]) @ weights for kind, weights in self.weights.items())
-        return softmax(logits + self.bias)
+        return softmax(logits + self.bias, axis=1)
 
 # %% ../nbs/library/ridge.ipynb #dbe043bc
 def sharpness_for(
@@ -105,7 +104,7 @@ def sharpness_for(
 ) -> float:
     "The number that turns scores into the logits of the best probabilities; at most 20, where no series is wrong."
     rows = np.arange(len(y))
-    loss = lambda factor: -np.average(np.log(softmax(factor * scores)[rows, y] + 1e-12), weights=weight)
+    loss = lambda factor: -np.average(np.log(softmax(factor * scores, axis=1)[rows, y] + 1e-12), weights=weight)
     return float(min(np.geomspace(.1, 20, 60), key=loss))
 
 # %% ../nbs/library/ridge.ipynb #b2ffc511
@@ -125,7 +124,7 @@ def matrix_scaling(
 
     def loss(change):  # and its slope
         change = change.reshape(n_classes + 1, n_classes)
-        p = softmax(logits @ (same + change[:-1]) + change[-1])          # (n_series, n_classes)
+        p = softmax(logits @ (same + change[:-1]) + change[-1], axis=1)  # (n_series, n_classes)
         wrong = weight[:, None] * (p - own)
         slope = np.concatenate([logits.T @ wrong, wrong.sum(axis=0)[None]]) + 2 * L2_PENALTY * change
         return L2_PENALTY * (change**2).sum() - weight @ np.log(p[rows, y] + 1e-12), slope.ravel()
@@ -146,7 +145,7 @@ def scaled_left_out(
     for n in range(5):
         others, these = part != n, part == n
         table, added = matrix_scaling(logits[others], y[others], weight[others])
-        found[these] = softmax(logits[these] @ table + added)
+        found[these] = softmax(logits[these] @ table + added, axis=1)
     return found
 
 # %% ../nbs/library/ridge.ipynb #e9c22bb0

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'CHECKPOINT', 'FORMAT', 'SHIPPED', 'RUN_FILES', 'CheckpointCallback', 'read_checkpoint', 'InterruptCallback',
-           'versions', 'save_model', 'model_to_bytes', 'model_from_bytes', 'default_folder', 'frozen_is_better',
-           'tuned_start', 'train_run', 'load_run']
+           'versions', 'save_model', 'model_to_bytes', 'model_from_bytes', 'default_folder', 'train_run', 'load_run',
+           'data_of_run']
 
 # %% ../nbs/library/runs.ipynb #37871258
 import datetime
@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from importlib import metadata
@@ -29,14 +29,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .data import Dataset
+from .data import Dataset, load_dataset
+from .evaluation import figures_of, plot_confusion
+from .fitting import Fitted, find_model, fit
 from .io.download import HUB, fetched
-from .evaluation import accuracy_of, judge, plot_confusion, predict, score, validation_split
 from .io.files import FILES, InputError, atomic_file, atomic_write, has_checksum, locked, sha256_of
 from .io.recordings import Layout
-from .kernel_model import KernelModel, fit_kernels
-from .recipes import LEAD, TrainingConfig, recipe_for, way_to_fit
-from .training import early_stopping, fit, make_model, plot_curves, progress_bar
+from .recipes import TrainingConfig
+from .training import plot_curves
 
 # %% ../nbs/library/runs.ipynb #5bcac2d9
 logger = logging.getLogger(__name__)
@@ -51,17 +51,27 @@ class CheckpointCallback(keras.callbacks.Callback):
         self,
         folder: Path,  # gets history.csv for people, and checkpoint.npz
         about: dict,  # what must be the same when the training goes on
-        stopper: keras.callbacks.EarlyStopping | None = None,  # its memory is kept as well
         resume: bool = False,  # go on with the checkpoint in the folder; `InputError` if it is another training's
     ):
         super().__init__()
-        self.folder, self.about, self.stopper = folder, about, stopper
-        self.history, self.seconds, self.kept, self.first_epoch = {}, 0.0, None, 0
-        if resume:
-            self.kept, self.arrays = read_checkpoint(folder)
-            _check_same(folder, self.kept["about"], about)
-            self.history, self.seconds = self.kept["history"], self.kept["seconds"]
-            self.first_epoch = about["training"]["epochs"] if self.kept["stopped"] else self.kept["epoch"]
+        self.folder, self.about, self.resume = folder, about, resume
+        self.history, self.seconds, self.stopper, self.kept = {}, 0.0, None, None
+
+    def begin(
+        self,
+        model: keras.Model,  # to be trained
+        config: TrainingConfig,  # its recipe
+        stopper: keras.callbacks.EarlyStopping | None = None,  # comes before this callback; its memory is kept as well
+    ) -> int:  # the epoch to begin with
+        "Called before the training."
+        self.about = {"training": asdict(config), **self.about, "parameters": model.count_params()}
+        self.stopper = stopper
+        if not self.resume:
+            return 0
+        self.kept, self.arrays = read_checkpoint(self.folder)
+        _check_same(self.folder, self.kept["about"], self.about)
+        self.history, self.seconds = self.kept["history"], self.kept["seconds"]
+        return config.epochs if self.kept["stopped"] else self.kept["epoch"]
 
     def on_train_begin(self, logs=None):
         self.started = time.perf_counter() - self.seconds
@@ -154,13 +164,22 @@ class InterruptCallback(keras.callbacks.Callback):
 
     def __enter__(self):
         self.pressed, self.usual = False, None
-        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
-            self.usual = signal.signal(signal.SIGINT, self.press)
         return self
 
-    def __exit__(self, kind, *_):
+    def on_train_begin(self, logs=None):  # only while it trains: elsewhere Ctrl-C is heard at once
+        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+            self.usual = signal.signal(signal.SIGINT, self.press)
+
+    def on_train_end(self, logs=None):
         if self.usual:
             signal.signal(signal.SIGINT, self.usual)
+            self.usual = None
+        self.check()
+
+    def __exit__(self, kind, *_):
+        if self.usual:  # the training has ended in an error
+            signal.signal(signal.SIGINT, self.usual)
+            self.usual = None
         if kind is None:  # pressed after the last batch
             self.check()
 
@@ -224,13 +243,19 @@ def versions(
     return found
 
 # %% ../nbs/library/runs.ipynb #0f5ef9c8
-def _about(data: Dataset, kind: str, config: TrainingConfig) -> dict:
+def _about(data: Dataset, fitted: Fitted) -> dict:
     "What a run is: everything but its figures."
-    return {"format": FORMAT, "data": data.name, "source": data.source, "model": kind, "seed": config.seed,
+    return {"format": FORMAT, "data": data.name, "source": data.source, "model": fitted.name,
+            "seed": fitted.settings["seed"],
             **({"test_source": data.test_source} if data.test_source else {}),
             **({"layout": asdict(data.layout)} if data.layout != Layout() else {}),
+            **({"chosen_because": fitted.why} if fitted.why else {}),
+            **({"held_out_dithered": fitted.compared} if fitted.compared else {}),
             "classes": data.classes, "n_timesteps": data.n_timesteps, "n_channels": data.n_channels,
-            "training": asdict(config),
+            "training": fitted.settings,
+            **({"validation": "each training series left out once"} if fitted.in_turn else {}),
+            **fitted.facts, "parameters": fitted.model.count_params(),
+            "epochs": len(fitted.history.get("loss", [])), "train_seconds": round(fitted.seconds, 1),
             "date": datetime.date.today().isoformat(),
             "versions": {"python": platform.python_version(),
                          **versions("tsformer_nb", "tensorflow", "keras", "numpy")}}
@@ -251,11 +276,13 @@ def _png(figure) -> bytes:
     return buffer.getvalue()
 
 
-def _save(out: Path, model: keras.Model, metrics: dict, history: dict, matrix: np.ndarray) -> dict:
+def _save(out: Path, fitted: Fitted, metrics: dict, matrix: np.ndarray) -> dict:
     "Leave the files of a run; metrics.json comes last, so where it is the run is whole."
-    metrics = {**metrics, "model_sha256": save_model(model, out / "model.keras")}
-    if history:
-        atomic_write(out / "curves.png", _png(plot_curves(history, label=metrics["model"])))
+    metrics = {**metrics, "model_sha256": save_model(fitted.model, out / "model.keras")}
+    if fitted.history:
+        atomic_write(out / "curves.png", _png(plot_curves(fitted.history, label=fitted.name)))
+    else:
+        (out / "history.csv").unlink(missing_ok=True)  # of a training that lost the comparison
     atomic_write(out / "confusion.png", _png(plot_confusion(matrix, metrics["classes"])))
     atomic_write(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     (out / CHECKPOINT).unlink(missing_ok=True)  # only now is it of no more use
@@ -298,111 +325,42 @@ def model_from_bytes(
 
 # %% ../nbs/library/runs.ipynb #0c04b500
 def default_folder(
-    data: Dataset,  # the data set to be learned
-    kind: str,  # one of `MODELS`
+    data: str,  # the name of a data set
+    model: str,  # as it was asked for: "auto", or one of `MODELS`
     seed: int,  # of the recipe
 ) -> Path:  # runs/<data>-<model>-<seed>
     "Where a run goes if nothing else is said."
-    return Path("runs") / f"{data.name}-{kind}-{seed}"
-
-# %% ../nbs/library/runs.ipynb #f17b0c01
-def _frozen_run(data: Dataset, config: TrainingConfig, out: Path, about: dict, scaling: str | None,
-                progress: bool) -> dict:
-    "A run of `fit_kernels`: no series is held out, each is left out once."
-    start = time.perf_counter()
-    model, rule = fit_kernels(data, config.seed, scaling, config.class_weight, progress)
-    seconds = time.perf_counter() - start
-    figures, matrix = judge(model, data, 0, config.seed, (data.y_train[rule.judged], rule.left_out))
-    metrics = {**about, "fit": "frozen", "training": {"seed": config.seed, "class_weight": config.class_weight},
-               "validation": "each training series left out once", "scaling": "+".join(model.config.units),
-               "mixture": {" + ".join(mix): round(share, 3) for mix, share in rule.shares.items()},
-               "parameters": model.count_params(), "epochs": 0, "train_seconds": round(seconds, 1), **figures}
-    (out / "history.csv").unlink(missing_ok=True)  # of a training that lost
-    return _save(out, model, metrics, {}, matrix)
-
-# %% ../nbs/library/runs.ipynb #e17f0002
-def _trained(model: keras.Model, data: Dataset, config: TrainingConfig, about: dict,
-             way: str) -> tuple[dict, np.ndarray]:
-    "What is said of a training, and the confusion matrix."
-    figures, matrix = judge(model, data, config.validation, config.seed)
-    if way == "finetune":
-        about |= {"fit": way, "scaling": "+".join(model.config.units)}
-        about["held_out"] |= {way: figures["val_accuracy"]} if about["held_out"] else {}
-    elif about["model"] == "tsformer":
-        about["scaling"] = model.config.scaling
-    return {**about, "parameters": model.count_params(), **figures}, matrix
-
-# %% ../nbs/library/runs.ipynb #37440f2d
-def frozen_is_better(
-    model: keras.Model,  # trained, from scratch
-    data: Dataset,  # that it was trained on
-    config: TrainingConfig,  # its recipe: seed and share of the series that were held out
-    scaling: str | None = None,  # as for `train_run`
-    class_weight: str | dict[int, float] | None = None,  # as for `fit_kernels`
-    progress: bool = False,  # show a progress bar on standard error
-) -> tuple[bool, dict[str, float]]:  # whether, and both accuracies
-    "Whether a frozen fit is ahead by `LEAD` on the series that a training has held out."
-    inner = validation_split(data, config.seed, config.validation)
-    rival, _ = fit_kernels(inner, config.seed, scaling, class_weight, progress)
-    found = {name: score(predict(one, inner.x_test), inner.y_test)[0]
-             for name, one in (("frozen", rival), ("scratch", model))}
-    return found["frozen"] > found["scratch"] + LEAD, found
-
-# %% ../nbs/library/runs.ipynb #ec0bed01
-def tuned_start(
-    data: Dataset,  # the data set to be learned
-    config: TrainingConfig,  # of the training that follows: seed, and share of the series that it holds out
-    scaling: str | None = None,  # as for `train_run`
-    progress: bool = False,  # show a progress bar on standard error
-) -> tuple[KernelModel, dict[str, float]]:  # not compiled; and its accuracy on the series held out, if any are
-    "What fine-tuning begins with: fitted frozen to the series that are not held out, every filter free to learn."
-    inner = validation_split(data, config.seed, config.validation) if config.validation else data
-    model, _ = fit_kernels(inner, config.seed, scaling, config.class_weight, progress)
-    for layer in model.encoder.patterns.values():
-        layer.trainable = True
-    found = accuracy_of(model, inner.x_test, inner.y_test) if config.validation else None
-    return model, {} if found is None else {"frozen": found}
+    return Path("runs") / f"{data}-{model}-{seed}"
 
 # %% ../nbs/library/runs.ipynb #f6af7c6a
 def train_run(
     data: Dataset,  # the data set to be learned
-    kind: str = "tsformer",  # one of `MODELS`
-    config: TrainingConfig | None = None,  # None: that of `recipe_for`
+    model: str | type = "auto",  # a name, or a class with `for_data`
+    recipe: TrainingConfig | Mapping | None = None,  # a whole recipe, or what is to differ from the model's own
     out: str | Path | None = None,  # folder for the run; None: `default_folder`
     progress: bool = True,  # show a progress bar on standard error
     overwrite: bool = False,  # replace a run that is in the folder
     resume: bool = False,  # go on with a run that was stopped
     callbacks: Sequence[keras.callbacks.Callback] = (),  # to be called while it trains
     scaling: str | None = None,  # one of `SCALINGS`; None: chosen from the data
-    fit_by: str = "scratch",  # one of `FITS`
 ) -> dict:  # what metrics.json holds
-    """Train, evaluate and save: metrics.json, history.csv, curves.png, confusion.png and model.keras in one folder.
+    """Fit, evaluate and save: metrics.json, history.csv, curves.png, confusion.png and model.keras in one folder.
 
-    A frozen fit has no epochs, so neither history.csv nor curves.png. Where both ways are tried, the frozen
-    fit stays if it names a point more of the series right that the training has held out. Raises `InputError` if the
-    folder cannot be written, or holds a run and neither `overwrite` nor `resume` is given.
+    A model without epochs leaves neither history.csv nor curves.png. Raises `InputError` if the folder cannot be
+    written, or holds a run and neither `overwrite` nor `resume` is given.
     """
-    config = config or recipe_for(kind, fit_by)  # make_model refuses an unknown kind
-    out = Path(out or default_folder(data, kind, config.seed))
-    about, way = _about(data, kind, config), way_to_fit(fit_by, kind, len(data.y_train), config.validation)
-    model: keras.Model = make_model(kind, data, config.seed, scaling) if way in ("scratch", "better") else None
+    name = model if isinstance(model, str) else model.__name__
+    if name != "auto":
+        find_model(model)  # an unknown name makes no folder
+    seed = recipe.seed if isinstance(recipe, TrainingConfig) else (recipe or {}).get("seed", 0)
+    out = Path(out or default_folder(data.name, name, seed))
     with _claimed(out, overwrite, resume):
-        if way == "frozen":
-            return _frozen_run(data, config, out, about, scaling, progress)
-        if way == "finetune":
-            model, about["held_out"] = tuned_start(data, config, scaling, progress)
-        same = {"training": about["training"], "data": _digest(data), "parameters": model.count_params()}
-        stopper, bar = early_stopping(config), [progress_bar()] if progress else []
-        keeper = CheckpointCallback(out, same | ({"fit": way} if way != "scratch" else {}), next(iter(stopper), None), resume)
-        with InterruptCallback() as pause:
-            fit(model, data, config, [*stopper, keeper, *bar, *callbacks, pause], keeper.first_epoch)
-        if way == "better":
-            better, about["held_out"] = frozen_is_better(model, data, config, scaling, config.class_weight, progress)
-            if better:
-                return _frozen_run(data, config, out, about, scaling, progress)
-        metrics, matrix = _trained(model, data, config, {**about, "epochs": len(keeper.history["loss"]),
-                                                         "train_seconds": round(keeper.seconds, 1)}, way)
-        return _save(out, model, metrics, keeper.history, matrix)
+        checkpoint = CheckpointCallback(out, {"data": _digest(data)}, resume)
+        with InterruptCallback() as interrupt:
+            fitted = fit(data, model, recipe, scaling=scaling, callbacks=[*callbacks, interrupt],
+                         checkpoint=checkpoint, progress=progress)
+        figures, matrix = figures_of(fitted, data)
+        return _save(out, fitted, {**_about(data, fitted), **figures}, matrix)
 
 # %% ../nbs/library/runs.ipynb #a77031b0
 def _read_metrics(path: Path) -> dict:
@@ -415,6 +373,16 @@ def _read_metrics(path: Path) -> dict:
         raise InputError(f"{path} is damaged: train again.") from None
     if newer:
         raise InputError(f"{path} was written by a newer version of tsformer_nb: update it.")
+    return _in_todays_words(metrics)
+
+
+def _in_todays_words(metrics: dict) -> dict:
+    "Version 0.1.0 called every model of this book tsformer, and said beside it how it was fitted."
+    names = {"frozen": "kernels", "finetune": "kernels", "scratch": "tsformer"}
+    if "fit" in metrics:
+        metrics = {**metrics, "model": names.get(metrics["fit"], metrics.get("model", "tsformer"))}
+    if "held_out" in metrics:
+        metrics["held_out"] = {names.get(name, name): accuracy for name, accuracy in metrics["held_out"].items()}
     return metrics
 
 # %% ../nbs/library/runs.ipynb #e1342635
@@ -438,3 +406,15 @@ def load_run(
         return keras.saving.load_model(model, safe_mode=True, compile=False), metrics
     except Exception as error:  # Keras raises many types for a damaged archive
         raise InputError(f"{model} cannot be loaded ({type(error).__name__}): train again.") from None
+
+# %% ../nbs/library/runs.ipynb #99670a9a
+def data_of_run(
+    metrics: dict,  # of a run
+    test: str | None = None,  # another file for the test part
+) -> Dataset:
+    "The data set that a run was trained on; raises `InputError` where it is not there any more."
+    if not metrics["source"]:
+        raise InputError("The model was fitted in Python, to series that have no file: name some with --data.")
+    kept = metrics.get("layout", {})
+    layout = Layout(**{**kept, "channels": tuple(kept["channels"])}) if kept else Layout()
+    return load_dataset(metrics["source"], test or metrics.get("test_source"), layout)

@@ -24,6 +24,7 @@ from keras import layers, ops
 
 from ..data import Dataset
 from ..evaluation import predict
+from ..fitting import as_series_model
 from ..io.files import FILES, InputError, atomic_write
 from ..model import TSFormer
 
@@ -50,8 +51,8 @@ def as_web(
     about: dict,  # what travels with it
 ) -> bytes:  # as `packed` makes it
     "The model for the page; raises `InputError` for one that its JavaScript cannot compute."
-    if not isinstance(model, TSFormer) or model.config.unequal:
-        raise InputError("The page computes TSFormer on series of one length: train with --fit scratch on such.")
+    if not as_series_model(model).in_javascript:
+        raise InputError("The page computes TSFormer on series of one length: train with --model tsformer on such.")
     weights = {weight.path.split("/", 1)[1]: ops.convert_to_numpy(weight) for weight in model.weights}
     return packed({"about": about, "config": asdict(model.config)}, weights)
 
@@ -141,7 +142,7 @@ def fits_the_page(
     model: keras.Model,
 ) -> bool:
     "Whether the page can compute and show it."
-    return isinstance(model, TSFormer) and not model.config.unequal and model.config.n_channels == 1
+    return as_series_model(model).in_javascript and model.config.n_channels == 1
 
 
 def write_page(
