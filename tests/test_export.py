@@ -6,7 +6,6 @@ import subprocess
 import sys
 import venv
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +18,22 @@ from tsformer_nb.data import load_dataset
 from tsformer_nb.evaluation import predict
 from tsformer_nb.io.files import FILES, InputError
 from tsformer_nb.deploy.runtime import MEMBER, load_exported
-from tsformer_nb.recipes import RECIPES
-from tsformer_nb.training import attention_maps
+from tsformer_nb.model import attention_maps
 
 TEST = FILES / "FordA_sample_TEST.tsv.gz"
 
 
-@pytest.fixture(scope="module", params=[("sample", "scratch"), ("JapaneseVowels", "scratch"), ("sample", "frozen"),
-                                        ("JapaneseVowels", "frozen")], ids=" ".join)
+@pytest.fixture(scope="module", params=[("sample", "tsformer"), ("JapaneseVowels", "tsformer"), ("sample", "kernels"),
+                                        ("JapaneseVowels", "kernels")], ids=" ".join)
 def left(request, tmp_path_factory):
     "A run in all its formats: with attention where there is some, of equal and unequal length, one channel and twelve."
-    (name, way), folder = request.param, tmp_path_factory.mktemp("run")
+    (name, model), folder = request.param, tmp_path_factory.mktemp("run")
     data = load_dataset(name)
-    runs.train_run(data, config=replace(RECIPES["tsformer"], epochs=1, min_steps=1), out=folder, progress=False,
-                   fit_by=way)
+    runs.train_run(data, model, {"epochs": 1, "min_steps": 1}, folder, progress=False)
     try:
-        formats = None if (name, way) != ("JapaneseVowels", "frozen") else ["litert"]  # a minute for ONNX
-        files = export.export_run(folder, formats, attention=way == "scratch")
-        assert (len(files) == 3) == ((name, way) == ("sample", "scratch"))  # only that one has a page
+        formats = None if (name, model) != ("JapaneseVowels", "kernels") else ["litert"]  # a minute for ONNX
+        files = export.export_run(folder, formats, attention=model == "tsformer")
+        assert (len(files) == 3) == ((name, model) == ("sample", "tsformer"))  # only that one has a page
     except InputError as error:
         pytest.skip(str(error)) if "pip install" in str(error) else pytest.fail(str(error))
     return folder, data, files
@@ -73,7 +70,7 @@ def test_shorter_series_need_no_filling_up(left):
 def trained(tmp_path_factory):
     "A run of the sample and its LiteRT file, from a terminal."
     folder = tmp_path_factory.mktemp("trained")
-    command("train", "--data", "sample", "--fit", "scratch", "--epochs", "1", "--out", folder)
+    command("train", "--data", "sample", "--model", "tsformer", "--epochs", "1", "--out", folder)
     said = command("export", folder)
     assert said.returncode == 0 and "run on 48 series" in said.stdout, said.stderr
     return folder
@@ -109,8 +106,8 @@ def test_what_differs_is_not_kept(trained, tmp_path, monkeypatch):
         assert not list(tmp_path.iterdir())
 
 
-def test_a_frozen_rule_does_not_bear_16_bits(tmp_path):
-    runs.train_run(load_dataset("sample"), out=tmp_path, progress=False, fit_by="frozen")
+def test_kernels_do_not_bear_16_bits(tmp_path):
+    runs.train_run(load_dataset("sample"), "kernels", out=tmp_path, progress=False)
     said = command("export", tmp_path, "--float16")
     assert said.returncode == 2 and "does not bear 16 bits" in said.stderr
     wrong = command("export", tmp_path, "--attention")

@@ -190,11 +190,11 @@ def test_a_loss_that_is_no_number_stops_with_a_cause(tmp_path):
     from tsformer_nb.data import load_dataset
     from tsformer_nb.io.files import InputError
     from tsformer_nb.recipes import TrainingConfig
-    from tsformer_nb.training import fit, make_model
+    from tsformer_nb.fitting import fit
 
     data = load_dataset("sample")
     with pytest.raises(InputError, match="The loss of epoch 1 is nan.*learning rate"):
-        fit(make_model("collapsed", data), data, TrainingConfig(epochs=2, learning_rate=1e30, warmup=None))
+        fit(data, "collapsed", TrainingConfig(epochs=2, learning_rate=1e30, warmup=None))
 
 
 @pytest.mark.parametrize("file, damage", [
@@ -247,16 +247,15 @@ def test_a_checkpoint_of_another_model_is_told(tmp_path):
     from tsformer_nb.data import load_dataset
     from tsformer_nb.io.files import InputError
     from tsformer_nb.recipes import TrainingConfig
-    from tsformer_nb.training import fit, make_model
+    from tsformer_nb.fitting import fit
 
     data, config = load_dataset("sample"), TrainingConfig(epochs=2, min_steps=1)
-    fit(make_model("collapsed", data), data, config, [CheckpointCallback(tmp_path, {"training": vars(config)})])
+    fit(data, "collapsed", config, checkpoint=CheckpointCallback(tmp_path, {}))
     kept, arrays = read_checkpoint(tmp_path)
     del arrays["state1"]
     (tmp_path / "checkpoint.npz").write_bytes(npz(kept=json.dumps(kept), **arrays))
     with pytest.raises(InputError, match="does not fit this model"):
-        keeper = CheckpointCallback(tmp_path, {"training": vars(config)}, resume=True)
-        fit(make_model("collapsed", data), data, config, [keeper], keeper.first_epoch)
+        fit(data, "collapsed", config, checkpoint=CheckpointCallback(tmp_path, {}, resume=True))
 
 
 def test_a_run_damaged_at_random_is_told_or_whole(whole, tmp_path):
@@ -320,11 +319,11 @@ from tsformer_nb.data import load_dataset
 from tsformer_nb.evaluation import predict
 from tsformer_nb.model import TSFormer, config_for
 from tsformer_nb.recipes import TrainingConfig
-from tsformer_nb.training import fit
+from tsformer_nb.fitting import fit
 keras.utils.set_random_seed(0)
 data = load_dataset("sample")
 model = TSFormer(config_for(data, num_blocks=int(sys.argv[4])))
-fit(model, data, TrainingConfig(epochs=int(sys.argv[2]), min_steps=int(sys.argv[3])))
+fit(data, model, TrainingConfig(epochs=int(sys.argv[2]), min_steps=int(sys.argv[3])))
 np.save(sys.argv[1], predict(model, data.x_test))
 """
 
@@ -332,7 +331,7 @@ np.save(sys.argv[1], predict(model, data.x_test))
 def test_another_processor_gives_the_same_model_up_to_rounding(tmp_path):
     """Here played by TensorFlow without the instructions, or the kernels, that this processor has.
 
-    The appendix on checkpoints does it with threads.
+    The page on runs does it with threads.
     """
     paths = [tmp_path / f"{n}.npy" for n in range(len(OTHERS))]
     # epochs, their steps, blocks: from 300 steps on, XLA compiles
@@ -359,7 +358,7 @@ def test_weights_depend_on_the_seed_and_the_training_series_alone(tmp_path):
     from tsformer_nb.evaluation import predict
     from tsformer_nb.model import TSFormer, config_for
     from tsformer_nb.recipes import TrainingConfig
-    from tsformer_nb.training import fit, make_model, progress_bar
+    from tsformer_nb.fitting import fit, make_model
 
     data, config = load_dataset("sample"), TrainingConfig(epochs=2, min_steps=5)
     held_out, other = split(data.y_train, config.validation, config.seed)[1], data.x_train.copy()
@@ -370,12 +369,12 @@ def test_weights_depend_on_the_seed_and_the_training_series_alone(tmp_path):
     def trained(series, **options):
         keras.utils.set_random_seed(config.seed)
         model = TSFormer(small)
-        fit(model, series, config, **options)
+        fit(series, model, config, **options)
         return model.get_weights()
 
     first = trained(data)
-    watched = [CheckpointCallback(tmp_path, {"training": vars(config)}), progress_bar()]
-    for again in (trained(replace(data, x_train=other)), trained(data, callbacks=watched)):
+    watched = {"checkpoint": CheckpointCallback(tmp_path, {}), "progress": True}
+    for again in (trained(replace(data, x_train=other)), trained(data, **watched)):
         assert all(np.array_equal(one, two) for one, two in zip(first, again))
     predict(make_model("collapsed", data, 3), data.x_test), np.random.normal(size=10), random.random()
     assert all(np.array_equal(one, two) for one, two in zip(first, trained(data)))

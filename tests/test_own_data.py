@@ -17,7 +17,7 @@ from tsformer_nb.masking import lengths
 from tsformer_nb.model import TSFormer, TSFormerConfig, config_for
 from tsformer_nb.recipes import TrainingConfig
 from tsformer_nb.io.recordings import Layout, lengths_of
-from tsformer_nb.training import fit, make_model
+from tsformer_nb.fitting import fit, make_model
 
 
 def tones(n=80, steps=60, seed=0):
@@ -41,7 +41,7 @@ def accuracy(data, **changes):
         warnings.simplefilter("ignore", InputWarning)
         keras.utils.set_random_seed(0)
         model = TSFormer(config_for(data, d_model=32, num_blocks=1, **changes))
-        fit(model, data, TrainingConfig(epochs=5, learning_rate=3e-3, validation=0))
+        fit(data, model, TrainingConfig(epochs=5, learning_rate=3e-3, validation=0))
         return evaluate(model, data)["test_accuracy"]
 
 
@@ -326,7 +326,7 @@ def test_every_set_on_offer_loads_and_trains(name):
         warnings.simplefilter("ignore", InputWarning)
         data = load_dataset(name)
         model = make_model("tsformer", data)
-        history = fit(model, data, TrainingConfig(epochs=1, min_steps=1))
+        history = fit(data, model, TrainingConfig(epochs=1, min_steps=1)).history
     assert np.isfinite(history["loss"][0]) and np.isfinite(predict(model, data.x_test[:8])).all()
 
 

@@ -351,7 +351,7 @@ def own_page(tmp_path_factory):
     rows = [f"{name},{','.join(f'{v:.4f}' for v in 20 + 5 * np.sin(wave * (n + 1)) + rng.normal(size=60))}"
             for _ in range(20) for n, name in enumerate(("calm", "gusty <b>", "storm"))]
     (home / "wind.csv").write_text("\n".join(rows) + "\n")
-    assert main(["train", "--data", str(home / "wind.csv"), "--fit", "scratch", "--epochs", "3", "--label", "first",
+    assert main(["train", "--data", str(home / "wind.csv"), "--model", "tsformer", "--epochs", "3", "--label", "first",
                  "--out", str(home / "run")]) in (0, None)
     assert main(["export", str(home / "run"), "--format", "web"]) in (0, None)
     return home / "run" / "web"
@@ -382,10 +382,10 @@ def test_the_page_of_a_run(own_page, browser):
         assert faults == []
 
 
-def test_a_frozen_run_has_no_page(tmp_path, capsys):
+def test_kernels_have_no_page(tmp_path, capsys):
     assert main(["train", "--data", "sample", "--out", str(tmp_path / "run")]) in (0, None)
     assert main(["export", str(tmp_path / "run"), "--format", "web"]) == 2
-    assert "train with --fit scratch" in capsys.readouterr().err
+    assert "train with --model tsformer" in capsys.readouterr().err
     assert not list(tmp_path.glob("run/web*"))
 
 

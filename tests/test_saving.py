@@ -17,10 +17,10 @@ from tsformer_nb.lab.ablation import VARIANTS, ConvTwin, make_variant
 from tsformer_nb.lab.distance import MOTIF_MODELS, motif_model
 from tsformer_nb.lab.motifs import motif_pairs
 from tsformer_nb.data import load_dataset
+from tsformer_nb.fitting import make_model
 from tsformer_nb.encoder import EncoderBlock, PatchEmbedding, SpectrumEmbedding
 from tsformer_nb.model import TSFormer, TSFormerConfig
 from tsformer_nb.published import published_model
-from tsformer_nb.training import make_model
 
 SHAPE = (48, 2)
 CONFIG = TSFormerConfig(*SHAPE[:1], 3, SHAPE[1],

@@ -128,7 +128,7 @@ class TSFormer(SeriesModel):
         x = scaled(x, mask, self.config, self.answer_dtype)
         tokens = self.positions(self.embed(self.listen(x)))  # (batch, n_tokens, d_model)
         if self.spectrum:
-            first = self.dropout(self.spectrum(x, mask), training=training)  # (batch, 1, d_model)
+            first = self.dropout(self.spectrum(x, mask=mask), training=training)  # (batch, 1, d_model)
             tokens = ops.concatenate([first, tokens], axis=1)                # (batch, 1 + n_tokens, d_model)
         return tokens
 

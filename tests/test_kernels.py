@@ -1,4 +1,4 @@
-"The frozen fit from a terminal, on another backend, and with series of every form."
+"Kernels and a ridge from a terminal, on another backend, and with series of every form."
 import importlib.util
 import json
 import sys
@@ -14,7 +14,6 @@ from tsformer_nb.evaluation import predict
 from tsformer_nb.io.files import InputError
 from tsformer_nb.kernel_model import KernelModel, KernelEncoder, fit_kernels, kernel_config_for
 from tsformer_nb.kernels import draw_kernels
-from tsformer_nb.recipes import TUNING
 from tsformer_nb.runs import load_run, train_run
 
 
@@ -26,17 +25,17 @@ def sample():
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
     "A run with few series, as `train` makes it when nothing else is said."
-    folder = tmp_path_factory.mktemp("frozen")
+    folder = tmp_path_factory.mktemp("kernels")
     return folder, command("train", "--data", "sample", cwd=folder)
 
 
-def test_few_series_are_fitted_frozen(fitted, sample):
+def test_few_series_are_fitted_by_kernels(fitted, sample):
     folder, said = fitted
-    out = folder / "runs" / "FordA_sample-tsformer-0"
-    assert said.returncode == 0 and "encoder frozen" in said.stdout, said.stderr
+    out = folder / "runs" / "FordA_sample-auto-0"
+    assert said.returncode == 0 and "kernels: " in said.stdout and "auto took kernels: " in said.stdout, said.stderr
     assert {path.name for path in out.iterdir()} == {"metrics.json", "confusion.png", "model.keras"}
     model, metrics = load_run(out)
-    assert metrics["fit"] == "frozen" and metrics["test_accuracy"] > .7 and isinstance(model, KernelModel)
+    assert metrics["model"] == "kernels" and metrics["test_accuracy"] > .7 and isinstance(model, KernelModel)
     right = predict(model, sample.x_test).argmax(axis=1) == sample.y_test
     assert right.mean() == metrics["test_accuracy"]
     again = command("evaluate", out, cwd=folder)
@@ -45,11 +44,11 @@ def test_few_series_are_fitted_frozen(fitted, sample):
 
 def test_what_was_finished_is_neither_lost_nor_resumed(fitted):
     folder, _ = fitted
-    for extra, sentence in (([], "holds a run already"), (["--fit", "frozen", "--resume"], "nothing to resume")):
+    for extra, sentence in (([], "holds a run already"), (["--model", "auto", "--resume"], "nothing to resume")):
         again = command("train", "--data", "sample", *extra, cwd=folder)
         assert again.returncode == 2 and sentence in again.stderr
-    wrong = command("train", "--data", "sample", "--model", "published", "--fit", "frozen", cwd=folder)
-    assert wrong.returncode == 2 and "no frozen encoder" in wrong.stderr
+    gone = command("train", "--data", "sample", "--fit", "frozen", cwd=folder)  # as version 0.1.0 had it
+    assert gone.returncode == 2 and "--fit" in gone.stderr
 
 
 def test_one_seed_one_answer(sample):
@@ -109,33 +108,8 @@ def test_one_series_a_class_is_enough(tmp_path):
     "As in Fungi: nothing can be judged by leaving it out, but a model there is."
     x = np.sin(np.arange(60) * np.array([[.1], [.3], [.7], [1.2]]))
     data = Dataset("four", x, np.arange(4), x + .05 * np.random.default_rng(0).normal(size=x.shape), np.arange(4))
-    metrics = train_run(data, out=tmp_path, fit_by="auto", progress=False)
-    assert metrics["fit"] == "frozen" and metrics["test_accuracy"] == 1 and metrics["val_accuracy"] < 1
-
-
-def test_fine_tuning_from_a_terminal(tmp_path):
-    "It says what the frozen fit had on the series held out."
-    said = command("train", "--data", "sample", "--fit", "finetune", "--epochs", "2", cwd=tmp_path)
-    assert said.returncode == 0 and "on series held out: frozen " in said.stdout and ", finetune " in said.stdout
-    out = tmp_path / "runs" / "FordA_sample-tsformer-0"
-    model, metrics = load_run(out)
-    assert metrics["fit"] == "finetune" and metrics["epochs"] == 2 and isinstance(model, KernelModel)
-    assert (out / "curves.png").exists() and metrics["held_out"]["finetune"] == metrics["val_accuracy"]
-
-
-def test_fine_tuning_goes_on_where_it_stopped(sample, tmp_path):
-    class Stop(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            raise KeyboardInterrupt
-
-    config = replace(TUNING, epochs=2)
-    with pytest.raises(KeyboardInterrupt):
-        train_run(sample, config=config, out=tmp_path / "cut", fit_by="finetune", progress=False, callbacks=[Stop()])
-    for name, resume in (("cut", True), ("whole", False)):
-        train_run(sample, config=config, out=tmp_path / name, fit_by="finetune", progress=False, resume=resume)
-    cut, whole = (load_run(tmp_path / name)[0].get_weights() for name in ("cut", "whole"))
-    assert all(np.allclose(one, two, atol=.01) for one, two in zip(cut, whole))  # sums over threads: not to the bit
-    assert len((tmp_path / "cut" / "history.csv").read_text().splitlines()) == 1 + 2
+    metrics = train_run(data, out=tmp_path, progress=False)
+    assert metrics["model"] == "kernels" and metrics["test_accuracy"] == 1 and metrics["val_accuracy"] < 1
 
 
 def test_nothing_to_hold_on_to_is_told():
@@ -146,14 +120,14 @@ def test_nothing_to_hold_on_to_is_told():
 def test_another_backend_gives_the_same_answers(fitted, sample, tmp_path):
     if not importlib.util.find_spec("jax"):
         pytest.skip("jax is not installed")
-    out = fitted[0] / "runs" / "FordA_sample-tsformer-0"
+    out = fitted[0] / "runs" / "FordA_sample-auto-0"
     result = run(sys.executable, "-c", PREDICT, out, "jax", tmp_path / "y.npy", KERAS_BACKEND="jax")
     assert result.returncode == 0, result.stderr
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), predict(load_run(out)[0], sample.x_test), atol=5e-4)
 
 
 def test_it_is_a_keras_model_like_any_other(fitted, sample):
-    model, _ = load_run(fitted[0] / "runs" / "FordA_sample-tsformer-0")
+    model, _ = load_run(fitted[0] / "runs" / "FordA_sample-auto-0")
     assert json.loads(json.dumps(model.get_config()))["n_timesteps"] == 500
     inputs = keras.Input((500, 1))
     around = keras.Model(inputs, model(inputs))
