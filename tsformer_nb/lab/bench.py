@@ -21,7 +21,7 @@ from ..figures import RESULTS
 from ..io.files import InputError
 from .measurements import fill_in, stamp, timed, write_rows
 from ..recipes import RECIPES
-from ..spectrum import SpectrumRidge
+from ..ridge import SpectrumRidge
 from ..training import augment, fit, make_model
 
 # %% ../../nbs/lab/bench.ipynb #9e23598f
