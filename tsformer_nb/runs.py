@@ -35,7 +35,7 @@ from .fitting import Fitted, find_model, fit
 from .io.download import HUB, fetched
 from .io.files import FILES, InputError, atomic_file, atomic_write, has_checksum, locked, sha256_of
 from .io.recordings import Layout
-from .recipes import TrainingConfig
+from .recipes import MODELS, TrainingConfig
 from .training import plot_curves
 
 # %% ../nbs/library/runs.ipynb #5bcac2d9
@@ -321,7 +321,14 @@ def model_from_bytes(
     "The model in them, loaded in Keras's safe mode."
     with tempfile.TemporaryDirectory() as folder:
         (path := Path(folder) / "model.keras").write_bytes(file)
-        return keras.saving.load_model(path, safe_mode=True, compile=False)
+        return _loaded(path)
+
+
+def _loaded(path: Path) -> keras.Model:
+    "The model in a `.keras` file. Keras knows a class by its registered name once its module has been imported."
+    for name in MODELS:
+        find_model(name)
+    return keras.saving.load_model(path, safe_mode=True, compile=False)
 
 # %% ../nbs/library/runs.ipynb #0c04b500
 def default_folder(
@@ -403,7 +410,7 @@ def load_run(
     if not has_checksum(model, metrics.get("model_sha256", "")):
         raise InputError(f"{model} is not the file that {about} was written with: train again.")
     try:
-        return keras.saving.load_model(model, safe_mode=True, compile=False), metrics
+        return _loaded(model), metrics
     except Exception as error:  # Keras raises many types for a damaged archive
         raise InputError(f"{model} cannot be loaded ({type(error).__name__}): train again.") from None
 

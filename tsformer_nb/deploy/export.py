@@ -19,7 +19,7 @@ from keras import ops
 from ..data import Dataset
 from .runtime import MEMBER, load_exported, with_about
 from .web import as_web, fits_the_page, write_page
-from ..encoding import many_models
+from ..kernel_model import many_models
 from ..evaluation import predict
 from ..fitting import as_series_model
 from ..io.files import InputError, atomic_write, silenced

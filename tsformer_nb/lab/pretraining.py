@@ -22,7 +22,7 @@ from .measurements import fill_in, stamp, timed
 from ..runs import CheckpointCallback, tuned_start
 from ..data import load_dataset
 from ..encoder import EncoderBlock
-from ..encoding import in_batches
+from ..kernel_model import in_batches
 from ..evaluation import accuracy_of, validation_split
 from ..kernel_model import mixes_of
 from ..recipes import TUNING
