@@ -39,8 +39,8 @@ bench: .venv/.bench              ## measure ours and the peers anew (four hours)
 
 archive: .venv/.bench            ## 51 data sets, three seeds, beside MiniRocket (three hours); begun anew, it goes on in runs/archive.csv
 	mkdir -p runs
-	$(BIN)/python -c "$(ALOUD); from tsformer_nb.lab.ucr_benchmark import rank_everything, summarised; \
-	                  print(summarised(rank_everything('runs/archive.csv')))"
+	$(BIN)/python -c "$(ALOUD); from tsformer_nb.lab.ucr_benchmark import run_benchmark, summarised; \
+	                  print(summarised(run_benchmark('runs/archive.csv')))"
 
 search: .venv/.bench             ## go on with the search for a better TSFormer
 	$(BIN)/python -c "from tsformer_nb.lab.search import search; search(20)"

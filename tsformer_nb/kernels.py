@@ -215,6 +215,9 @@ class RandomKernels(layers.Layer):
         sizes = {name: getattr(self, name) for name in ("n_filters", "n_levels", "n_parts", "n_rivals", "seed")}
         return {**super().get_config(), **sizes}
 
+
+RandomKernels.__name__ = "Patterns"  # by this Keras finds its weights in a file; as in version 0.1.0
+
 # %% ../nbs/chapters/15_kernels.ipynb #b8cfe5da
 GOLDEN = .6180339  # multiples of it, without their whole part, fill 0 to 1 evenly
 

@@ -162,8 +162,11 @@ def read_checkpoint(
 class InterruptCallback(keras.callbacks.Callback):
     "Ctrl-C waits for the end of a batch: in the middle of one, TensorFlow may turn it into another error, or crash."
 
-    def __enter__(self):
+    def __init__(self):
+        super().__init__()
         self.pressed, self.usual = False, None
+
+    def __enter__(self):
         return self
 
     def on_train_begin(self, logs=None):  # only while it trains: elsewhere Ctrl-C is heard at once
