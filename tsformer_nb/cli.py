@@ -11,6 +11,7 @@ __all__ = ['SET', 'COMMANDS', 'Parser', 'number', 'share', 'layout_of', 'parser'
 import argparse
 import csv
 import errno
+import gc
 import io
 import logging
 import os
@@ -432,4 +433,5 @@ def command() -> int:
     "What a terminal runs: `main`, and then no second Ctrl-C disturbs the end."
     status = main()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.collect()  # batches of a stopped training: freed at Python's very end, their thread would wait for ever
     return status

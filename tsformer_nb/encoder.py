@@ -17,7 +17,7 @@ from .io.files import InputError
 from .masking import masked_mean, window_mask
 
 # %% ../nbs/chapters/07_encoder.ipynb #bd73da4c
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class PatchEmbedding(layers.Layer):
     """Cuts a series into patches that do not overlap and turns each into one token.
 
@@ -47,7 +47,7 @@ class PatchEmbedding(layers.Layer):
         return {**super().get_config(), "d_model": self.d_model, "patch_size": self.patch_size}
 
 # %% ../nbs/chapters/07_encoder.ipynb #e4107cd9
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class EncoderBlock(layers.Layer):
     "Pre-norm Transformer block; raises `InputError` if `d_model` is below 2 or not a multiple of `num_heads`."
 
@@ -138,7 +138,7 @@ def log_spectrum(
     return ops.reshape(ops.log(power + POWER_FLOOR), (-1, n_channels * (window // 2)))
 
 # %% ../nbs/chapters/07_encoder.ipynb #d7b36394
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class SpectrumEmbedding(layers.Layer):
     """One token made of the log power spectrum of the whole series.
 

@@ -107,7 +107,7 @@ def described(
     return ops.concatenate([*counts, *spectrum, ops.reshape(steps, (-1, 128 * n_channels))], axis=1)
 
 # %% ../nbs/chapters/16_kernel_model.ipynb #38901f03
-@keras.saving.register_keras_serializable("tsformer_nb", "PatternEncoder")  # as files of 0.1.0 call it
+@keras.saving.register_keras_serializable(__name__.split(".")[0], "PatternEncoder")  # as files of 0.1.0 call it
 class KernelEncoder(KernelBase):
     "Kernel responses, spectrum and steps: (batch, n_timesteps, n_channels) -> (batch, n_features)."
 
@@ -211,7 +211,7 @@ def encoded(
     return np.concatenate(found)
 
 # %% ../nbs/chapters/16_kernel_model.ipynb #f215e7da
-@keras.saving.register_keras_serializable("tsformer_nb", "LinearRule")
+@keras.saving.register_keras_serializable(__name__.split(".")[0], "LinearRule")
 class LinearHead(layers.Layer):
     "What `fit_mixture` finds, as a layer: (batch, n_features) -> (batch, n_classes) probabilities."
 
@@ -250,7 +250,7 @@ class LinearHead(layers.Layer):
         return {**super().get_config(), "n_classes": self.n_classes}
 
 # %% ../nbs/chapters/16_kernel_model.ipynb #660a1722
-@keras.saving.register_keras_serializable("tsformer_nb", "PatternClassifier")
+@keras.saving.register_keras_serializable(__name__.split(".")[0], "PatternClassifier")
 class KernelModel(KernelBase):
     "Random convolution kernels and a ridge: (batch, n_timesteps, n_channels) -> (batch, n_classes) probabilities."
 

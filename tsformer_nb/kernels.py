@@ -180,7 +180,7 @@ def counts_of(
     return tuple(ops.reshape(ops.swapaxes(one, 0, 1), (-1, one.shape[0] * one.shape[2])) for one in counts)
 
 # %% ../nbs/chapters/15_kernels.ipynb #aae3b258
-@keras.saving.register_keras_serializable("tsformer_nb", "Patterns")  # as files of 0.1.0 call it
+@keras.saving.register_keras_serializable(__name__.split(".")[0], "Patterns")  # as files of 0.1.0 call it
 class RandomKernels(layers.Layer):
     "Counts the responses of random kernels: (batch, n_points, n_channels) -> over all points, and in parts."
 

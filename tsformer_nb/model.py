@@ -81,7 +81,7 @@ class TSFormerConfig:
         check_sizes(self)
 
 # %% ../nbs/chapters/08_model.ipynb #b423af62
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class TSFormer(SeriesModel):
     "A small Transformer for time-series classification: (batch, n_timesteps, n_channels) -> (batch, n_classes)."
 

@@ -28,7 +28,7 @@ from ..recipes import RECIPES, TrainingConfig
 from ..training import fit
 
 # %% ../../nbs/chapters/11_ablation.ipynb #f012
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class FeedForwardBlock(EncoderBlock):
     "An `EncoderBlock` without its attention: each token is on its own."
 
@@ -40,7 +40,7 @@ class FeedForwardBlock(EncoderBlock):
         return x + self.feed_forward(self.norms[1](x), training)
 
 
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class WithoutAttention(TSFormer):
     "A `TSFormer` whose tokens never meet before they are pooled."
 
@@ -74,7 +74,7 @@ class Neighbours(layers.Layer):
         return self.project(x + mean[:, None] if self.add_mean else x)
 
 # %% ../../nbs/chapters/11_ablation.ipynb #4685feab
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class ConvBlock(EncoderBlock):
     "An `EncoderBlock` in which a convolution over neighbouring tokens stands in the place of attention."
 
@@ -98,7 +98,7 @@ class ConvBlock(EncoderBlock):
         return {**config, **self.look}
 
 # %% ../../nbs/chapters/11_ablation.ipynb #a4423cb4
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class ConvTwin(TSFormer):
     "A `TSFormer` with convolutions in the place of attention; the rest is the same code."
 
@@ -120,7 +120,7 @@ def reloaded(
     return copy
 
 # %% ../../nbs/chapters/11_ablation.ipynb #f020
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class WithoutPositions(TSFormer):
     "A `TSFormer` that does not know where its tokens lie."
 

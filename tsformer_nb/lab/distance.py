@@ -23,7 +23,7 @@ from ..recipes import TrainingConfig
 from ..training import fit
 
 # %% ../../nbs/chapters/12_distance.ipynb #f068
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class DilatedTwin(TSFormer):
     "The same with gaps in the kernels that double from block to block: 1, 2, 4, 8."
 
@@ -33,7 +33,7 @@ class DilatedTwin(TSFormer):
                          dtype=self.dtype_policy, name=name)
 
 
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class MeanTwin(TSFormer):
     "A `ConvTwin` whose blocks also hand the mean over all tokens to each token; it costs no parameter."
 

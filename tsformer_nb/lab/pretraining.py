@@ -29,7 +29,7 @@ from ..recipes import TUNING
 from ..training import fit, progress_bar
 
 # %% ../../nbs/chapters/19_pretraining.ipynb #acb6759e
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class TokenEncoder(keras.Model):
     "Blocks over tokens: (batch, N_TOKENS, n_features) uint8 -> what is in the tokens after each block."
 
