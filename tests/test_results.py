@@ -15,7 +15,7 @@ from tsformer_nb.lab.ucr_benchmark import ENTRANTS, accuracies
 from tsformer_nb.figures import read_rows
 from tsformer_nb.lab.results import leads, results_table, summary
 from tsformer_nb.lab.search import DEFAULT
-from tsformer_nb.lab.significance import t_interval
+from tsformer_nb.significance import t_interval
 from tsformer_nb.data import load_dataset
 from tsformer_nb.model import config_for
 from tsformer_nb.recipes import TrainingConfig

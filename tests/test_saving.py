@@ -15,7 +15,7 @@ from conftest import TORTURE, run
 from tsformer_nb.attention import Positions
 from tsformer_nb.lab.ablation import VARIANTS, ConvTwin, make_variant
 from tsformer_nb.lab.distance import MOTIF_MODELS, motif_model
-from tsformer_nb.lab.motifs import motif_pairs
+from tsformer_nb.io.motifs import motif_pairs
 from tsformer_nb.data import load_dataset
 from tsformer_nb.encoder import EncoderBlock, PatchEmbedding, SpectrumEmbedding
 from tsformer_nb.model import TSFormer, TSFormerConfig

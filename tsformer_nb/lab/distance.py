@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 
 from .ablation import ConvBlock, ConvTwin
-from .motifs import motif_pairs
+from ..io.motifs import motif_pairs
 from ..figures import RESULTS
 from .measurements import fill_in, stamp, timed
 from ..data import Dataset
