@@ -11,7 +11,7 @@ from tsformer_nb.lab.distance import MOTIF_MODELS, MOTIF_RECIPE, motif_grid
 from tsformer_nb.lab.other_datasets import CLOCKED, SCHEDULES, SETS
 from tsformer_nb.lab.small_studies import AWAY
 from tsformer_nb.lab.bench import OURS, PEERS
-from tsformer_nb.lab.pretraining import PRETRAINED, TUNED
+from tsformer_nb.lab.pretraining import FINETUNED, PRETRAINED
 from tsformer_nb.lab.ucr_benchmark import ENTRANTS, accuracies
 from tsformer_nb.figures import read_rows
 from tsformer_nb.lab.results import leads, results_table, summary
@@ -74,7 +74,7 @@ STUDIES = {  # what each holds: columns that tell its rows apart, and how many o
         **{("first look", *run): 8 for run in (("0", "0"), ("1", "0"), ("2", "0"), ("0", "0.01"))},
         ("with sisters", "0", "0"): 17}),
     "worth": (("variant",), {(variant,): 50 for variant in ("frozen", *PRETRAINED)}),
-    "tuning": (("data",), {(name,): 1 for name in TUNED}),
+    "tuning": (("data",), {(name,): 1 for name in FINETUNED}),
     "formats": (("data", "variant"), {(name, variant): 1 for name in ("FordA", "ECG200")
                                       for variant in ("Keras", *AWAY) if name == "FordA" or variant != "JavaScript"}),
     "page": (("page",), {("demo",): 1}),
