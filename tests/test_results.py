@@ -9,7 +9,7 @@ from conftest import ROOT
 from tsformer_nb.lab.ablation import LINEAR
 from tsformer_nb.lab.distance import MOTIF_MODELS, MOTIF_RECIPE, motif_grid
 from tsformer_nb.lab.other_datasets import CLOCKED, SCHEDULES, SETS
-from tsformer_nb.lab.small_studies import AWAY
+from tsformer_nb.lab.small_studies import EXPORTS
 from tsformer_nb.lab.bench import OURS, PEERS
 from tsformer_nb.lab.pretraining import FINETUNED, PRETRAINED
 from tsformer_nb.lab.ucr_benchmark import ENTRANTS, accuracies
@@ -76,7 +76,7 @@ STUDIES = {  # what each holds: columns that tell its rows apart, and how many o
     "worth": (("variant",), {(variant,): 50 for variant in ("frozen", *PRETRAINED)}),
     "tuning": (("data",), {(name,): 1 for name in FINETUNED}),
     "formats": (("data", "variant"), {(name, variant): 1 for name in ("FordA", "ECG200")
-                                      for variant in ("Keras", *AWAY) if name == "FordA" or variant != "JavaScript"}),
+                                      for variant in ("Keras", *EXPORTS) if name == "FordA" or variant != "JavaScript"}),
     "page": (("page",), {("demo",): 1}),
     "sets": (("data", "model"), {(name, model): 3 for name in SETS for model in ("tsformer", "MiniRocket", "ridge")}),
 }
