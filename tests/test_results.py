@@ -1,24 +1,26 @@
 "The stored results are whole, and hold what home page and README say."
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
 from conftest import ROOT
-from tsformer_nb.lab.ablation import LINEAR, VARIANTS
-from tsformer_nb.lab.distance import MOTIF_MODELS
+from tsformer_nb.lab.ablation import LINEAR
+from tsformer_nb.lab.distance import MOTIF_MODELS, MOTIF_RECIPE, motif_grid
 from tsformer_nb.lab.other_datasets import CLOCKED, SCHEDULES, SETS
-from tsformer_nb.lab.small_studies import AWAY
+from tsformer_nb.lab.small_studies import EXPORTS
 from tsformer_nb.lab.bench import OURS, PEERS
-from tsformer_nb.lab.pretraining import PRETRAINED, TUNED
+from tsformer_nb.lab.pretraining import FINETUNED, PRETRAINED
 from tsformer_nb.lab.ucr_benchmark import ENTRANTS, accuracies
 from tsformer_nb.figures import read_rows
 from tsformer_nb.lab.results import leads, results_table, summary
 from tsformer_nb.lab.search import DEFAULT
-from tsformer_nb.lab.significance import t_interval
+from tsformer_nb.significance import t_interval
 from tsformer_nb.data import load_dataset
 from tsformer_nb.model import config_for
 from tsformer_nb.recipes import TrainingConfig
+from tsformer_nb.variants import VARIANTS
 
 RESULTS = ROOT / "nbs" / "results"
 
@@ -72,9 +74,9 @@ STUDIES = {  # what each holds: columns that tell its rows apart, and how many o
         **{("first look", *run): 8 for run in (("0", "0"), ("1", "0"), ("2", "0"), ("0", "0.01"))},
         ("with sisters", "0", "0"): 17}),
     "worth": (("variant",), {(variant,): 50 for variant in ("frozen", *PRETRAINED)}),
-    "tuning": (("data",), {(name,): 1 for name in TUNED}),
+    "tuning": (("data",), {(name,): 1 for name in FINETUNED}),
     "formats": (("data", "variant"), {(name, variant): 1 for name in ("FordA", "ECG200")
-                                      for variant in ("Keras", *AWAY) if name == "FordA" or variant != "JavaScript"}),
+                                      for variant in ("Keras", *EXPORTS) if name == "FordA" or variant != "JavaScript"}),
     "page": (("page",), {("demo",): 1}),
     "sets": (("data", "model"), {(name, model): 3 for name in SETS for model in ("tsformer", "MiniRocket", "ridge")}),
 }
@@ -84,6 +86,13 @@ def test_every_study_is_complete():
     for study, (columns, wanted) in STUDIES.items():
         rows = read_rows(RESULTS / f"{study}.csv")
         assert Counter(tuple(row[column] for column in columns) for row in rows) == wanted, study
+
+
+def test_a_grid_goes_on_where_it_stopped(tmp_path):
+    small = {"gaps": (32,), "kinds": ("twin",), "n_series": 80, "recipe": replace(MOTIF_RECIPE, epochs=1, min_steps=1)}
+    first = motif_grid(tmp_path / "motifs.csv", seeds=(0,), **small)
+    both = motif_grid(tmp_path / "motifs.csv", seeds=(0, 1), **small)
+    assert len(first) == 1 and len(both) == 2 and both[0] == first[0]  # the first row was not trained again
 
 
 def test_attention_earns_its_place_on_the_built_task():

@@ -13,9 +13,9 @@ from keras import layers, ops
 
 from conftest import TORTURE, run
 from tsformer_nb.attention import Positions
-from tsformer_nb.lab.ablation import VARIANTS, ConvTwin, make_variant
+from tsformer_nb.variants import VARIANTS, ConvTwin, make_variant
 from tsformer_nb.lab.distance import MOTIF_MODELS, motif_model
-from tsformer_nb.lab.motifs import motif_pairs
+from tsformer_nb.io.motifs import motif_pairs
 from tsformer_nb.data import load_dataset
 from tsformer_nb.fitting import make_model
 from tsformer_nb.encoder import EncoderBlock, PatchEmbedding, SpectrumEmbedding
@@ -301,7 +301,7 @@ def test_a_configuration_may_name_its_policy_in_any_way(dtype):
 
 ELSEWHERE = """
 import sys, keras, numpy as np
-import tsformer_nb.lab.ablation
+import tsformer_nb.variants
 from tsformer_nb.model import TSFormer
 folder = sys.argv[1]
 x = np.load(folder + "/x.npy")

@@ -11,16 +11,15 @@ from pathlib import Path
 
 import keras
 
-from .ablation import ConvBlock, ConvTwin
-from .motifs import motif_pairs
-from ..figures import RESULTS
-from .measurements import fill_in, stamp, timed
 from ..data import Dataset
 from ..evaluation import evaluate
+from ..figures import RESULTS
 from ..io.files import InputError
+from ..io.motifs import motif_pairs
 from ..model import TSFormer, config_for
 from ..recipes import TrainingConfig
-from ..training import fit
+from ..fitting import fit
+from ..variants import ConvBlock, ConvTwin
 
 # %% ../../nbs/chapters/12_distance.ipynb #f068
 @keras.saving.register_keras_serializable(__name__.split(".")[0])
@@ -68,10 +67,12 @@ def motif_run(
     recipe: TrainingConfig = MOTIF_RECIPE,  # its seed is set to `seed`
 ) -> dict:  # a row for results/motifs.csv
     "Train one model on one gap and measure it on test series."
+    from tsformer_nb.lab.measurements import stamp, timed  # here, not above: the package comes without them
+
     keras.backend.clear_session()
     data = motif_pairs(n_series, gap, seed=seed)
     model = motif_model(kind, data, seed)
-    _, seconds = timed(lambda: fit(model, data, replace(recipe, seed=seed)))
+    _, seconds = timed(lambda: fit(data, model, replace(recipe, seed=seed)))
     return {"kind": kind, "gap": gap, "seed": seed, "parameters": model.count_params(), "epochs": recipe.epochs,
             "train_seconds": round(seconds, 1), "test_accuracy": round(evaluate(model, data)["test_accuracy"], 4),
             **stamp("tensorflow")}
@@ -85,5 +86,7 @@ def motif_grid(
     **options,  # of `motif_run`
 ) -> list[dict]:  # all rows of the file, as text
     "Train every model on every gap with every seed; an interrupted grid goes on where it stopped."
+    from tsformer_nb.lab.measurements import fill_in
+
     wanted = [{"kind": kind, "gap": gap, "seed": seed} for seed in seeds for kind in kinds for gap in gaps]
     return fill_in(path, wanted, lambda **run: motif_run(**run, **options))

@@ -72,7 +72,7 @@ def inside(
     mixes: Sequence[tuple[str, ...]],  # kinds to try together
     repeats: int = 1,  # of five parts
 ) -> float:  # accuracy
-    "Cross-validation inside a training part, with the rule of the appendix on ridge regression."
+    "Cross-validation inside a training part, with the ridge regression of library/ridge."
     right = []
     for part in (parts_of(y, seed) for seed in range(repeats)):
         for fold in range(part.max() + 1):
@@ -119,19 +119,19 @@ def varied(
     return found * np.exp(.2 * rng.standard_normal((n_series, 1, 1))) + noise * rng.standard_normal(x.shape)
 
 # %% ../../nbs/lab/pretraining_sets.ipynb #1389309b
-N_FILTERS = 48  # at each dilation, of the tokens
+N_FILTERS = 48  # kernels at each dilation, of the tokens
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
     "What is computed once of a data set."
     y: np.ndarray  # (n_series,) class indices
-    kernels: dict[str, np.ndarray]  # for each kind of the frozen features: (n_series, n_series)
+    kernels: dict[str, np.ndarray]  # for each kind of features of the random kernels: (n_series, n_series)
     tokens: np.ndarray  # (n_views, n_series, N_TOKENS, n_features) uint8; the first view is the series as it is
 
 
-def _tokens(patterns: RandomKernels, seen: np.ndarray) -> np.ndarray:  # (n_series, n_points, 1) -> (n_series, N_TOKENS, ..)
-    "A token for each piece: how often each filter answers above its level there, and how often it wins."
+def _tokens(patterns: RandomKernels, seen: np.ndarray) -> np.ndarray:  # (n, n_points, 1) -> (n, N_TOKENS, ..)
+    "A token for each piece: how often each response is above its level there, and how often it is the largest."
     series = keras.Input(seen.shape[1:])
     with many_models():
         places = in_batches(keras.Model(series, patterns(series)[1]).predict_on_batch, seen)
@@ -143,7 +143,7 @@ def corpus_of(
     data: Dataset,  # its training part
     n_views: int = 3,  # of each series: itself, and varied ones
 ) -> Corpus:
-    "Frozen features as kernels, and tokens."
+    "Features of the random convolution kernels as kernel matrices, and tokens."
     encoder, rng = KernelEncoder(kernel_config_for(data)), np.random.default_rng(0)
     examples = rng.choice(len(data.x_train), min(32, len(data.x_train)), replace=False)
     set_levels(encoder, data.x_train)

@@ -17,12 +17,12 @@ from ..figures import RESULTS
 from .measurements import timed, write_rows
 from ..data import Dataset, dither, dither_level, load_dataset, split
 from ..encoder import EncoderBlock
-from ..evaluation import predict, score
+from ..evaluation import accuracy_and_loss, predict
 from ..masking import masked_mean
 from ..model import TSFormer, TSFormerConfig, config_for
 from ..recipes import TrainingConfig
 from ..runs import versions
-from ..training import fit
+from ..fitting import fit
 
 # %% ../../nbs/lab/search.ipynb #results011
 CHOICES: dict[str, list] = {
@@ -84,12 +84,12 @@ class VariedTSFormer(TSFormer):
         self.pooling, self.block = pooling, EncoderBlock if norm == "pre" else PostNormBlock
         super().__init__(config, **kwargs)
 
-    def pool(self, x, seen=None):  # (batch, 1 + n_tokens, d_model)
+    def pool(self, x, mask=None):  # (batch, 1 + n_tokens, d_model)
         if self.pooling == "both":
-            return super().pool(x, seen)
+            return super().pool(x, mask)
         if self.pooling == "first":
             return x[:, 0]
-        return ops.mean(x, axis=1) if seen is None else masked_mean(x, seen)
+        return ops.mean(x, axis=1) if mask is None else masked_mean(x, mask)
 
 # %% ../../nbs/lab/search.ipynb #f3c5f1c7
 def candidate(
@@ -118,13 +118,13 @@ def validate(
     model = candidate(choice, data)
     chosen = {name: choice[name] for name in ("shift", "flip", "learning_rate", "weight_decay", "epochs")}
     recipe = TrainingConfig(seed=fold, **chosen)
-    _, seconds = timed(lambda: fit(model, data, recipe))
+    _, seconds = timed(lambda: fit(data, model, recipe))
     held_out = split(data.y_train, recipe.validation, fold)[1]
     series, truth = data.x_train[held_out], data.y_train[held_out]
     raw = predict(model, series)                                 # (n_held_out, n_classes)
     hidden = predict(model, dither(series, dither_level(data)))  # (n_held_out, n_classes)
-    accuracy, loss = score(hidden, truth)
-    return {"accuracy": accuracy, "accuracy_raw": score(raw, truth)[0], "loss": loss,
+    accuracy, loss = accuracy_and_loss(hidden, truth)
+    return {"accuracy": accuracy, "accuracy_raw": accuracy_and_loss(raw, truth)[0], "loss": loss,
             "seconds": seconds, "parameters": model.count_params()}
 
 # %% ../../nbs/lab/search.ipynb #results024
