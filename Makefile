@@ -68,3 +68,7 @@ clean:
 .venv/.bench: .venv/.book
 	$(BIN)/pip install -q -c constraints.txt -e '.[book,test,lint,bench]'
 	touch $@
+
+.PHONY: help
+help:                            ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */\1 /' | awk '{name = $$1; $$1 = ""; printf "make %-10s%s\n", name, $$0}'

@@ -1,0 +1,83 @@
+"README, glossary of results, templates: what stands outside the notebooks says what is there."
+import contextlib
+import io
+import re
+
+import pytest
+
+from conftest import ROOT
+from tsformer_nb.figures import read_rows
+from tsformer_nb.lab.results import results_table, summary, title
+from tsformer_nb.press.bilingual import one_half, read_notebook, source
+
+READMES = {"README.md": "en", "README.ja.md": "ja"}
+
+
+def words(text):
+    "Words as they are parted by blanks; kana and kanji count as words of 2.5 letters, addresses do not count there."
+    japanese = "[ぁ-んァ-ヶー一-龥々]"
+    if not re.search(japanese, text):
+        return len(text.split())
+    plain = re.sub(r"\]\([^)]*\)", "]", text)
+    return len(re.findall(japanese, plain)) / 2.5 + len(re.findall(r"[A-Za-z0-9][\w.,-]*", re.sub(japanese, " ", plain)))
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_readme_is_short_and_shows_the_stored_results(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert words(text.replace("日本語", "")) <= 700 and "make train" in text and "make test" in text
+    rows = read_rows(ROOT / "nbs" / "results" / "results.csv")
+    table = one_half(results_table(rows), READMES[name])
+    shown = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(shown) == 6 and all(line in table.splitlines() for line in shown)
+    ends = (next(iter(summary(rows))), "collapsed")  # the best, and the collapsed model under its own name
+    assert [one_half(f"| {title(end)} |", READMES[name]) for end in ends] == [
+        re.match(r"\|[^|]+\|", line)[0] for line in (shown[1], shown[-1])]
+
+
+def test_the_five_lines_of_the_home_page_run():
+    "With the sample, and the model that is fitted in seconds."
+    cells = [source(cell) for cell in read_notebook(ROOT / "nbs" / "index.ipynb")["cells"]]
+    (code,) = [text for text in cells if text.startswith("```python")]
+    code = code.strip("`").removeprefix("python\n").replace('"FordA"', '"sample"').replace('"tsformer"', '"kernels"')
+    names, printed = {}, io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, names)
+    assert len(code.splitlines()) <= 6 and names["fitted"].name == "kernels" and .5 < float(printed.getvalue()) <= 1
+
+
+def test_the_line_that_the_home_page_shows_is_what_the_command_prints():
+    (shown,) = [source(cell) for cell in read_notebook(ROOT / "nbs" / "index.ipynb")["cells"]
+                if "metrics.json" in source(cell)]
+    line = re.search(r"```\n(.*?)\n```", shown, re.S)[1].replace("\\\n", "")
+    from tsformer_nb import cli
+
+    form = re.sub(r"\{[^}]*\}", "{}", line)
+    run = {"test_accuracy": .9, "test_accuracy_dithered": .9, "test_accuracy_balanced": .9, "largest_class": .9,
+           "test_loss": .9}
+    assert cli._scores(run) == form.format(*[f"{.9:.4f}"] * 5)
+
+
+def test_every_stored_result_is_described():
+    folder = ROOT / "nbs" / "results"
+    listed = re.findall(r"^\| `([\w.]+\.\w+)` \|", (folder / "README.md").read_text(encoding="utf-8"), re.M)
+    assert listed == sorted(path.name for path in folder.iterdir() if path.name != "README.md")
+
+
+def test_what_makes_a_result_is_there():
+    "Functions and chapters that the README of the results names."
+    text = (ROOT / "nbs" / "results" / "README.md").read_text(encoding="utf-8")
+    made = re.findall(r"`((?:lab|press)\.\w+)\.(\w+)`", text)
+    for module, name in made:
+        path = ROOT / "tsformer_nb" / (module.replace(".", "/") + ".py")
+        assert f"def {name}(" in path.read_text(encoding="utf-8"), f"{module}.{name}"
+    links = re.findall(r"\]\((\.\./[^)]+)\)", text)
+    assert len(made) > 15 and len(links) > 25 and all((ROOT / "nbs" / "results" / link).exists() for link in links)
+
+
+def test_both_contributing_pages_name_the_same_things():
+    pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("CONTRIBUTING.md", "CONTRIBUTING.ja.md")]
+    english, japanese = (re.findall(r"`([^`]+)`", page) for page in pages)
+    assert sorted(english) == sorted(japanese)
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
+    assert {text.split()[1] for text in english if text.startswith("make ")} <= targets
