@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # before a line of Python that works on the book: its messages are seen, TensorFlow's at its start are not
 ALOUD := import logging; logging.basicConfig(format='%(message)s'); logging.getLogger('tsformer_nb').setLevel('INFO'); \
-         from tsformer_nb.cli import start_keras; start_keras
+         from tsformer_nb.cli import start_keras; start_keras()
 
 .PHONY: train test lint torture docs preview lab bench archive search notebooks clean
 
