@@ -6,6 +6,7 @@ import http.server
 import io
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# here and in every child: the tests are silent about TensorFlow's start
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Tests, and what they start, see an environment of their own: of yours only where programs, people and networks are,
+# and what is set for the tests. `make torture` tries others (test_surroundings).
+YOURS = r"""PATH|HOME|USER|LOGNAME|TMPDIR|XDG_CACHE_HOME|LD_LIBRARY_PATH|SYSTEMROOT|VIRTUAL_ENV|PYTHONPATH
+             |PYTHONDONTWRITEBYTECODE|PYTEST_.*|PIP_.*|UV_.*|SSL_.*|(HTTPS?|ALL|NO|FTP)_PROXY|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE
+             |CI|CHROMIUM|FIREFOX|DISPLAY|TSFORMER_(DATA|KILLS|FUZZ_SECONDS|LONG_LINE)"""
+for name in os.environ.keys() - {name for name in os.environ if re.fullmatch(YOURS, name.upper(), re.X)}:
+    del os.environ[name]
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "LANG": "C.UTF-8", "TZ": "UTC"}  # silent about TensorFlow's start
+time.tzset()
+os.umask(0o022)
+
 KILLS = int(os.environ.get("TSFORMER_KILLS", 2))
 TORTURE = KILLS > 2  # `make torture`: the long halves
 NO_FORDA = "FordA could not be fetched"
@@ -205,16 +216,16 @@ def need_forda(cells=0):
         pytest.skip(f"{NO_FORDA}{lost}: {reason.splitlines()[0]}")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups, and pytest for markers
 def pytest_collection_modifyitems(items):
-    "Two workers: tests that share trained runs or a browser stay together; a notebook goes to who is free, long first."
+    "Tests that share what a module has made, a run or a site, go to one worker; any other goes to who is free."
     for item in items:
-        if item.path.stem != "test_notebooks":
+        shared = {fixture.scope: fixture.baseid for fixtures in item._fixtureinfo.name2fixturedefs.values()
+                  for fixture in fixtures if fixture.baseid.endswith(".py") and fixture.scope in ("module", "session")}
+        if shared:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    long = ("09_training", "test_site", "test_own_data", "12_distance", "14_own_data", "test_faults", "test_saving",
-            "05_diagnosis", "test_command_line", "search", "checkpoints", "04_published", "06_checkup", "10_results")
-    rank = lambda item: next((n for n, name in enumerate(long) if name in item.nodeid), len(long))
-    items.sort(key=rank)  # stable: the order within a file stays
+        if "browser" in item.fixturenames or "firefox" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter):
