@@ -1,5 +1,6 @@
 "What all tests share: where the checkout is, how a command is run, what a module imports, whether FordA can be had."
 import ast
+import atexit
 import contextlib
 import functools
 import http.server
@@ -10,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -19,17 +21,32 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# Tests, and what they start, see an environment of their own: of yours only where programs, people and networks are,
-# and what is set for the tests. `make torture` tries others (test_surroundings).
-YOURS = r"""PATH|HOME|USER|LOGNAME|TMPDIR|XDG_CACHE_HOME|LD_LIBRARY_PATH|SYSTEMROOT|VIRTUAL_ENV|PYTHONPATH
-             |PYTHONDONTWRITEBYTECODE|PYTEST_.*|PIP_.*|UV_.*|SSL_.*|(HTTPS?|ALL|NO|FTP)_PROXY|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE
-             |CI|CHROMIUM|FIREFOX|DISPLAY|TSFORMER_(DATA|KILLS|FUZZ_SECONDS|LONG_LINE)"""
-for name in os.environ.keys() - {name for name in os.environ if re.fullmatch(YOURS, name.upper(), re.X)}:
-    del os.environ[name]
-os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "LANG": "C.UTF-8", "TZ": "UTC"}  # silent about TensorFlow's start
-time.tzset()
-os.umask(0o022)
+# Tests, and what they start, see an environment of their own. Of yours they keep where programs, networks and downloads
+# are, and what is set for the tests; a home has settings of many a program in it, so theirs is empty.
+# `make torture` shows that they pass in others (test_surroundings).
+YOURS = r"""PATH|TMPDIR|LD_LIBRARY_PATH|SYSTEMROOT|PYTHONPATH|PYTHONDONTWRITEBYTECODE|PYTEST_.*|PIP_.*|SSL_.*
+             |(HTTPS?|ALL|NO)_PROXY|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|CI|CHROMIUM|FIREFOX
+             |XDG_CACHE_HOME|TSFORMER_(DATA|KILLS|FUZZ_SECONDS|LONG_LINE)"""
 
+
+def set_environment():
+    home = Path(tempfile.mkdtemp(prefix="tsformer-home-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    kept = {name: value for name, value in os.environ.items() if re.fullmatch(YOURS, name.upper(), re.X)}
+    with contextlib.suppress(RuntimeError):  # no home at all
+        yours = Path.home()
+        if os.access(yours / ".cache", os.W_OK):
+            kept.setdefault("XDG_CACHE_HOME", str(yours / ".cache"))
+        for settings in (yours / ".pip" / "pip.conf", yours / ".config" / "pip" / "pip.conf"):
+            if settings.is_file():
+                kept.setdefault("PIP_CONFIG_FILE", str(settings))
+    os.environ.clear()
+    os.environ |= kept | {"HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    time.tzset()
+    os.umask(0o022)
+
+
+set_environment()  # before Keras and matplotlib read theirs
 KILLS = int(os.environ.get("TSFORMER_KILLS", 2))
 TORTURE = KILLS > 2  # `make torture`: the long halves
 NO_FORDA = "FordA could not be fetched"

@@ -10,7 +10,7 @@ from importlib import metadata
 
 import pytest
 
-from conftest import ROOT, TORTURE, need, need_forda, why_no_forda
+from conftest import ROOT, TORTURE, need, need_forda, run, tool, why_no_forda
 from tsformer_nb.press.bilingual import notebooks, read_notebook
 from tsformer_nb.press.execution import SAVED_ON, execute, execute_in_kernel, output_faults, processor
 
@@ -74,10 +74,9 @@ def notebook_of(folder, source):
 def test_no_notebook_reaches_the_network(tmp_path):
     probe = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9')"
     children = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {probe!r}], check=True)"
-    for source in (probe, children):
-        for runner in (execute, execute_in_kernel):
-            with pytest.raises(Exception, match="this test has no network" if source == probe else "non-zero exit"):
-                runner(notebook_of(tmp_path, source))
+    for source, runner in ((probe, execute), (children, execute), (children, execute_in_kernel)):
+        with pytest.raises(Exception, match="this test has no network" if source == probe else "non-zero exit"):
+            runner(notebook_of(tmp_path, source))
 
 
 def need_data(name):
@@ -121,6 +120,13 @@ def test_notebook_on_sample(name, monkeypatch, tmp_path):
         pytest.skip("test_notebook has run the same cells on FordA; `make torture` runs them on the sample too")
     monkeypatch.setenv("TSFORMER_BOOK_DATA", "sample")
     execute(shutil.copy(PATHS[name], tmp_path), skip=("slow", "forda"))
+
+
+@pytest.mark.skipif(not TORTURE, reason="takes minutes: `make torture`; test_notebook runs the same cells, and `left` is empty")
+@pytest.mark.parametrize("workers", [0, 1, 2, 4])
+def test_nbdev_test_passes_with_any_number_of_workers(workers):
+    result = run(tool("nbdev_test"), "--n_workers", workers, timeout=3600)
+    assert result.returncode == 0, result.stderr
 
 
 def of_the_repository(name):

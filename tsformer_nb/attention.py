@@ -43,7 +43,7 @@ def multi_head_attention(
     return np.einsum("bhtk,hkd->btd", answer, w_o) + b_o   # (batch, tokens, d_model)
 
 # %% ../nbs/chapters/03_attention.ipynb #3eff221e
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class Positions(layers.Layer):
     "Adds a learned vector to each token, one for each place in the series."
 

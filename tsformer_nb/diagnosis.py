@@ -52,7 +52,7 @@ def gradient_norms(
             for weight, gradient in zip(model.trainable_weights, gradients)}
 
 # %% ../nbs/chapters/05_diagnosis.ipynb #d048
-@keras.saving.register_keras_serializable("tsformer_nb")
+@keras.saving.register_keras_serializable(__name__.split(".")[0])
 class AddedConstant(layers.Layer):
     "Adds one number to its whole input: the sum of `n_parts` numbers that are learned."
 
