@@ -3,23 +3,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 # before a line of Python that works on the book: its messages are seen, TensorFlow's at its start are not
 ALOUD := import logging; logging.basicConfig(format='%(message)s'); logging.getLogger('tsformer_nb').setLevel('INFO'); \
-         from tsformer_nb.cli import start_keras; start_keras
+         from tsformer_nb.cli import start_keras; start_keras()
 
-.PHONY: train test lint torture docs preview lab bench archive search notebooks clean
+# tests that share a trained run or a site stay together, and a large group comes first: nothing long is left for the end
+TESTS = $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+.PHONY: train test quick lint torture docs preview lab bench archive search notebooks clean
 
 train: .venv/.package            ## fetch FordA, train a Transformer on it, print its test accuracy
 	$(BIN)/tsformer-nb train --overwrite
 
 test: .venv/.book                ## every notebook as a test, and what a cell cannot test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(TESTS)
+
+quick: .venv/.book               ## the tests that answer in under a minute together, for the hand
+	$(TESTS) -m "not slow"
 
 lint: .venv/.book                ## house rules: style and likely bugs in notebooks and tests, types in the package
 	$(BIN)/ruff check nbs tests
 	$(BIN)/mypy
 
-torture: .venv/.book             ## the long halves (two hours and more): kills, fuzzers for ten minutes, all 51 sets, a line of 1 GB, each notebook twice
-	TSFORMER_KILLS=30 TSFORMER_FUZZ_SECONDS=600 TSFORMER_LONG_LINE=1000000000 \
-	$(BIN)/python -m pytest tests/test_reader.py tests/test_formats.py tests/test_tables.py tests/test_own_data.py tests/test_sources.py tests/test_faults.py tests/test_saving.py tests/test_site.py tests/test_notebooks.py
+torture: .venv/.book             ## the long halves (hours): kills, fuzzers for ten minutes, 51 sets, notebooks in kernels, other surroundings
+	TSFORMER_KILLS=30 TSFORMER_FUZZ_SECONDS=600 TSFORMER_LONG_LINE=1000000000 $(TESTS)
 
 docs: .venv/.book                ## the site, in both languages, in _docs/
 	$(BIN)/python -c "$(ALOUD); from tsformer_nb.press.site import build_sites; build_sites()"

@@ -1,14 +1,17 @@
 "What all tests share: where the checkout is, how a command is run, what a module imports, whether FordA can be had."
 import ast
+import atexit
 import contextlib
 import functools
 import http.server
 import io
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -17,8 +20,33 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# here and in every child: the tests are silent about TensorFlow's start
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Tests, and what they start, see an environment of their own. Of yours they keep where programs, networks and downloads
+# are, and what is set for the tests; a home has settings of many a program in it, so theirs is empty.
+# `make torture` shows that they pass in others (test_surroundings).
+YOURS = r"""PATH|TMPDIR|LD_LIBRARY_PATH|SYSTEMROOT|PYTHONPATH|PYTHONDONTWRITEBYTECODE|PYTEST_.*|PIP_.*|SSL_.*
+             |(HTTPS?|ALL|NO)_PROXY|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|CI|CHROMIUM|FIREFOX
+             |XDG_CACHE_HOME|TSFORMER_(DATA|KILLS|FUZZ_SECONDS|LONG_LINE)"""
+
+
+def set_environment():
+    home = Path(tempfile.mkdtemp(prefix="tsformer-home-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    kept = {name: value for name, value in os.environ.items() if re.fullmatch(YOURS, name.upper(), re.X)}
+    with contextlib.suppress(RuntimeError):  # no home at all
+        yours = Path.home()
+        if os.access(yours / ".cache", os.W_OK):
+            kept.setdefault("XDG_CACHE_HOME", str(yours / ".cache"))
+        for settings in (yours / ".pip" / "pip.conf", yours / ".config" / "pip" / "pip.conf"):
+            if settings.is_file():
+                kept.setdefault("PIP_CONFIG_FILE", str(settings))
+    os.environ.clear()
+    os.environ |= kept | {"HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    time.tzset()
+    os.umask(0o022)
+
+
+set_environment()  # before Keras and matplotlib read theirs
 KILLS = int(os.environ.get("TSFORMER_KILLS", 2))
 TORTURE = KILLS > 2  # `make torture`: the long halves
 NO_FORDA = "FordA could not be fetched"
@@ -205,16 +233,16 @@ def need_forda(cells=0):
         pytest.skip(f"{NO_FORDA}{lost}: {reason.splitlines()[0]}")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups, and pytest for markers
 def pytest_collection_modifyitems(items):
-    "Two workers: tests that share trained runs or a browser stay together; a notebook goes to who is free, long first."
+    "Tests that share what a module has made, a run or a site, go to one worker; any other goes to who is free."
     for item in items:
-        if item.path.stem != "test_notebooks":
+        shared = {fixture.scope: fixture.baseid for fixtures in item._fixtureinfo.name2fixturedefs.values()
+                  for fixture in fixtures if fixture.baseid.endswith(".py") and fixture.scope in ("module", "session")}
+        if shared:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    long = ("09_training", "test_site", "test_own_data", "12_distance", "14_own_data", "test_faults", "test_saving",
-            "05_diagnosis", "test_command_line", "search", "checkpoints", "04_published", "06_checkup", "10_results")
-    rank = lambda item: next((n for n, name in enumerate(long) if name in item.nodeid), len(long))
-    items.sort(key=rank)  # stable: the order within a file stays
+        if "browser" in item.fixturenames or "firefox" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -132,6 +132,29 @@ def test_ctrl_c_says_how_to_go_on(whole, tmp_path):
     assert (out / "part-0.csv").exists() and not (out / "checkpoint.npz.1.part").exists()
 
 
+STOPPED = """
+import gc, os, signal, sys
+from tsformer_nb import cli, training
+
+def stop(*read, usual=training.augment, count=iter(range(1000))):
+    if next(count) == 8:  # inside the thread that reads batches
+        os.kill(os.getpid(), signal.SIGINT)
+    return usual(*read)
+
+training.augment = stop
+sys.argv[0] = "tsformer-nb"
+assert cli.command() == 130
+readers = [thing for thing in gc.get_objects() if type(thing).__name__ == "OwnedIterator"]
+assert not readers
+"""
+
+
+def test_a_stopped_training_leaves_no_reader_of_batches(tmp_path):
+    "One that Python's end finds would wait for Python, which would wait for it: a child once never ended."
+    result = run(sys.executable, "-c", STOPPED, *QUICK, "--out", tmp_path / "run", timeout=300)
+    assert result.returncode == 0, result.stderr
+
+
 def test_a_run_is_not_written_over_by_accident(whole, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(whole, copy)
