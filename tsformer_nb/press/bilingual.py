@@ -167,7 +167,8 @@ def one_half(
         space = re.match(r"\s*", found[1])[0]
         return space + found[1 + LANGUAGES.index(lang)].strip() + (" " if found[2].endswith(" ") else "")
 
-    return re.sub(r"([^|\n#]+?) ／ ([^|\n]+)", chosen, text)
+    lines = text.split("\n")  # a figure that moves carries its numbers in a line of 100,000 letters
+    return "\n".join(re.sub(r"([^|#]+?) ／ ([^|]+)", chosen, line) if " ／ " in line else line for line in lines)
 
 # %% ../../nbs/press/bilingual.ipynb #c98c5d08
 def one_language(
