@@ -54,7 +54,7 @@ notebooks: .venv/.book           ## after an edit: export, run every notebook, s
 	$(BIN)/nbdev_export
 	$(BIN)/python -c "$(ALOUD); from tsformer_nb.press.execution import run_all; run_all()"
 	$(BIN)/nbdev_clean
-	$(BIN)/python -c "$(ALOUD); from tsformer_nb.press.pages import write_readme; write_readme()"
+	$(BIN)/python -c "$(ALOUD); from tsformer_nb.press.pages import write_readmes; write_readmes()"
 
 clean:
 	rm -rf .venv _docs _proc build dist *.egg-info

@@ -12,7 +12,8 @@ from tsformer_nb.spectrum import log_welch
 from tsformer_nb.press.bilingual import notebooks, one_language, read_notebook
 from tsformer_nb.figures import ROOT
 
-CHAPTERS = {"01_leaks": "dither", "02_baseline": "window", "03_attention": "shuffle", "05_diagnosis": "norm"}
+FOLDER = ROOT / "nbs" / "chapters"
+CHAPTERS = {"01_leaks": "dither", "02_spectrum": "window", "03_attention": "shuffle", "05_diagnosis": "norm"}
 PAGE = ("<!doctype html><html lang={lang}><title>a figure</title><body style='color-scheme: light dark'>"
         "<main>{html}</main>")
 
@@ -24,7 +25,7 @@ def html_of(cell):
 
 def figure_of(chapter, lang="en"):
     "What a chapter shows, as its page has it."
-    cells = one_language(read_notebook(ROOT / "nbs" / f"{chapter}.ipynb"), lang)["cells"]
+    cells = one_language(read_notebook(FOLDER / f"{chapter}.ipynb"), lang)["cells"]
     (html,) = [html for cell in cells for html in html_of(cell) if 'figure class="moving"' in html]
     return html
 
@@ -62,7 +63,7 @@ def move(page, name, value):
 def test_every_figure_is_known():
     holds = {path.stem for path in notebooks() if any(
         'figure class="moving"' in html for cell in read_notebook(path)["cells"] for html in html_of(cell))}
-    assert holds == {*CHAPTERS, "moving"}
+    assert holds == {*CHAPTERS, "figures"}
 
 
 def test_normalisation_is_that_of_keras(open_figure):
@@ -77,7 +78,7 @@ def test_normalisation_is_that_of_keras(open_figure):
 
 
 def test_the_spectrum_is_welchs(open_figure):
-    page, series = open_figure("02_baseline"), np.array(values_of("02_baseline")["series"])
+    page, series = open_figure("02_spectrum"), np.array(values_of("02_spectrum")["series"])
     for width in (16, 77, 250, 500):
         assert np.allclose(move(page, "width", width), log_welch(series[None, :, None], width)[0], atol=1e-9)
 
@@ -126,6 +127,6 @@ def test_it_reads_well(chapter, lang, open_figure):
 def test_without_javascript_the_still_picture_remains(chapter, open_figure):
     page = open_figure(chapter, java_script_enabled=False)
     assert page.is_hidden("figure") and page.inner_text("main").strip() == ""
-    cells = read_notebook(ROOT / "nbs" / f"{chapter}.ipynb")["cells"]
+    cells = read_notebook(FOLDER / f"{chapter}.ipynb")["cells"]
     (at,) = [n for n, cell in enumerate(cells) if "interactive_figure(" in "".join(cell["source"])]
     assert any("image/png" in output.get("data", {}) for cell in cells[at - 9:at] for output in cell.get("outputs", []))

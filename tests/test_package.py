@@ -1,7 +1,5 @@
 "What an installed copy must hold, and that the package is what the notebooks export."
-import ast
 import configparser
-import filecmp
 import re
 import subprocess
 import sys
@@ -29,6 +27,8 @@ place = pathlib.Path(tsformer_nb.__file__).parent
 assert place.is_relative_to(sys.prefix), place
 for path in place.rglob("[!_]*.py"):
     importlib.import_module(".".join(path.relative_to(place.parent).with_suffix("").parts))
+from tsformer_nb.figures import stored
+assert stored("results.csv")
 print(load_dataset("sample").x_train.shape)
 print(place)
 print(*place.parent.glob("tsformer_nb-*.dist-info/**/LICENSE"))
@@ -37,7 +37,10 @@ print(*place.parent.glob("tsformer_nb-*.dist-info/**/LICENSE"))
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_it_installs_into_an_empty_environment(kind, tmp_path):
-    "With every module, the data and the licence. The tests' environment lends it the rest, so it needs no network."
+    """With every module that a user imports, the data, stored results and the licence; without lab and press.
+
+    The tests' environment lends it the rest, so it needs no network.
+    """
     source, environment = copy_of_checkout(tmp_path / "src"), tmp_path / "environment"
     build = f"from setuptools import build_meta; build_meta.build_{kind}({str(tmp_path)!r})"
     result = run(sys.executable, "-c", build, cwd=source)
@@ -54,8 +57,11 @@ def test_it_installs_into_an_empty_environment(kind, tmp_path):
     assert result.returncode == 0, result.stderr
     shape, place, licence = result.stdout.splitlines()
     files = files_of(Path(place))
-    assert shape == "(64, 500, 1)" and files_of(ROOT / "tsformer_nb") <= files
-    assert "tsformer_nb/shipped/FordA_sample_TRAIN.tsv.gz" in files and "tsformer_nb/book/records.py" in files
+    outside = ("tsformer_nb/lab/", "tsformer_nb/press/")
+    wanted = {name for name in files_of(ROOT / "tsformer_nb") if not name.startswith(outside)}
+    wanted |= {f"tsformer_nb/results/{path.name}" for path in (ROOT / "nbs" / "results").glob("*.csv")}
+    assert shape == "(64, 500, 1)" and wanted <= files and not [name for name in files if name.startswith(outside)]
+    assert {"tsformer_nb/shipped/FordA_sample_TRAIN.tsv.gz", "tsformer_nb/results/results.csv"} <= wanted
     assert Path(licence).read_bytes() == (ROOT / "LICENSE").read_bytes()
     result = run(python.with_name("tsformer-nb"), "data", "sample", cwd=tmp_path)
     assert result.returncode == 0 and "64 series" in result.stdout
@@ -89,10 +95,12 @@ def test_export_and_clean_change_nothing(tmp_path):
     for command in ("nbdev_export", "nbdev_clean"):
         result = run(tool(command), cwd=copy)
         assert result.returncode == 0, result.stderr
-    for folder in ("nbs", "tsformer_nb", "tsformer_nb/book"):
-        compared = filecmp.dircmp(ROOT / folder, copy / folder, ignore=["__pycache__", ".ipynb_checkpoints"])
-        _, differ, errors = filecmp.cmpfiles(ROOT / folder, copy / folder, compared.common_files, shallow=False)
-        assert not differ + errors + compared.left_only + compared.right_only
+    kept = lambda root: {path.relative_to(root): path.read_bytes() for folder in ("nbs", "tsformer_nb")
+                         for path in (root / folder).rglob("*.*") if path.suffix in (".py", ".ipynb")
+                         and ".ipynb_checkpoints" not in path.parts}
+    before, after = kept(ROOT), kept(copy)
+    assert len(before) > 80 and before.keys() == after.keys()
+    assert [path for path in before if before[path] != after[path]] == []
 
 
 def test_the_data_floor_is_light():
@@ -101,51 +109,49 @@ def test_the_data_floor_is_light():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
-FLOORS = [["files"], ["recipes", "recordings", "archive", "terminal"], ["readers", "scaling", "convert", "intake"],
-          ["columns", "uea", "options", "portable", "hub"], ["frames", "weka", "arrays"], ["loading"], ["data"],
-          ["leaks", "baseline", "attention", "published", "patterns"], ["encoder", "diagnosis", "trivial", "ridge"],
-          ["model", "checkup", "giveaways", "encoding"], ["frozen"], ["training", "evaluation"],
-          ["checkpoints", "page"], ["runs"], ["estimator", "export", "publish"],
-          ["cli", "for_aeon"]]  # each imports only from those before it
-WING = [["records", "drawing", "moving"], ["search", "unseen"], ["peers", "significance", "motifs", "own", "corpora"],
-        ["bench", "results", "ranked"], ["ablation", "elsewhere"], ["distance", "pretraining", "formats"],
-        ["languages"],
-        ["quantities"], ["running", "staging", "away"], ["finishing", "signatures"], ["site"]]
+def modules_of(package):
+    "Its modules, and what each imports of the package."
+    return {".".join(path.relative_to(package).with_suffix("").parts): imports_of(path)
+            for path in package.rglob("[!_]*.py")}
 
 
-def test_floors_are_one_way():
-    height = {name: level for level, names in enumerate(FLOORS) for name in names}
-    modules = {path.stem: imports_of(path) for path in (ROOT / "tsformer_nb").glob("[!_]*.py")}
-    assert set(modules) == set(height)
-    assert sum(map(len, modules.values())) > 20  # the search finds what there is
+def reached(name, modules):
+    "What a module imports, and what that imports in turn, and so on."
+    found, waiting = set(), {name}
+    while waiting:
+        waiting = set().union(*(modules[one] for one in waiting)) - found
+        found |= waiting
+    return found
+
+
+@pytest.fixture(scope="module")
+def modules():
+    found = modules_of(ROOT / "tsformer_nb")
+    assert "press.bilingual" in found["press.pages"] and sum(map(len, found.values())) > 100  # it sees what there is
+    return found
+
+
+def test_arrows_between_modules_point_one_way(modules):
+    assert [name for name in modules if name in reached(name, modules)] == []
+
+
+def test_nothing_outside_lab_and_press_imports_them(modules):
+    outside = ("lab.", "press.")
     for name, imported in modules.items():
-        assert imported <= set(height), f"{name} imports the wing: {imported}"
-        assert all(height[other] < height[name] for other in imported), f"{name} reaches up: {imported}"
+        if not name.startswith(outside):
+            assert [other for other in imported if other.startswith(outside)] == [], name
 
 
-def test_the_wing_stands_on_the_floors():
-    height = {f"book.{name}": level for level, names in enumerate(WING) for name in names}
-    modules = {f"book.{path.stem}": imports_of(path) for path in (ROOT / "tsformer_nb" / "book").glob("[!_]*.py")}
-    assert set(modules) == set(height)
-    for name, imported in modules.items():
-        inside = {other for other in imported if other.startswith("book")}
-        assert all(height[other] < height[name] for other in inside), f"{name} reaches up: {inside}"
-
-
-def public_names():
-    "Every public name that a module defines, and where."
-    for path in sorted((ROOT / "tsformer_nb").rglob("[!_]*.py")):
-        (names,) = re.findall(r"^__all__ = (\[.*?\])", path.read_text(encoding="utf-8"), re.M | re.S)
-        yield from ((name, path.stem) for name in ast.literal_eval(names) if name != "logger")
-
-
-def test_one_name_has_one_meaning():
-    homes = {}
-    for name, module in public_names():
-        homes.setdefault(name, []).append(module)
-    assert len(homes) > 100 and {name: where for name, where in homes.items() if len(where) > 1} == {}
-
-
-def test_no_module_is_long():
-    for path in (ROOT / "tsformer_nb").rglob("[!_]*.py"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path.name
+def test_what_reads_files_knows_no_model(modules):
+    "Neither `io` nor anything that it imports ever imports Keras, not even late; nor do lab and press meet."
+    keras = {name for name in modules
+             if re.search(r"^\s*(import|from) (keras|tensorflow)\b",
+                          (ROOT / "tsformer_nb" / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8"), re.M)}
+    assert {"encoder", "model"} <= keras
+    for name in modules:
+        if name.startswith("io.") or name == "data":
+            assert keras & {name, *reached(name, modules)} == set(), name
+        if name.startswith("lab."):
+            assert not [other for other in reached(name, modules) if other.startswith("press.")], name
+        if name.startswith("press."):
+            assert not [other for other in reached(name, modules) if other.startswith("lab.")], name

@@ -1,25 +1,17 @@
-"Both languages, saved outputs, README and the wing are what they claim to be."
+"Both languages, saved outputs and READMEs are what they claim to be."
 import ast
 import base64
 import io
 import re
 import shutil
-import statistics
 import sys
 
 import pytest
 
-from conftest import ROOT, imports_of, run, tree
-from tsformer_nb.press.pages import readme
-from tsformer_nb.press.bilingual import (LANGUAGES, language, notebooks, one_language, read_notebook, source,
-                                         pair_faults)
-from tsformer_nb.press.bilingual import number_faults, quantities_of
-
-
-def exported(path):
-    "The lengths of the cells that a notebook exports."
-    cells = [source(cell) for cell in read_notebook(path)["cells"] if cell["cell_type"] == "code"]
-    return [len(text.splitlines()) for text in cells if text.startswith("#| export")]
+from conftest import ROOT, run, tree
+from tsformer_nb.press.bilingual import (
+    LANGUAGES, language, notebooks, number_faults, one_language, pair_faults, quantities_of, read_notebook, source)
+from tsformer_nb.press.pages import READMES, readme
 
 
 def pictures(path):
@@ -117,38 +109,30 @@ def test_cells_that_draw_or_print_were_run(path):
             assert cell["outputs"], source(cell)[:80]
 
 
-def test_readme_is_the_home_page():
-    text, pictures = readme(read_notebook(ROOT / "nbs" / "index.ipynb"))
-    assert (ROOT / "README.md").read_text(encoding="utf-8") == text
+def words_of(text):
+    "How many words a reader meets: no addresses, no marks; two Japanese letters count as one."
+    text = re.sub(r"<!--.*?-->|!\[.*?\]\(.*?\)|(?<=\])\(.*?\)", "", text)
+    return len(re.findall(r"[a-zA-Z0-9][\w.,'-]*", text, re.A)) + len(re.findall("[ぁ-んァ-ヶ一-龥]", text)) / 2
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_readme_is_the_home_page(lang):
+    text, pictures = readme(read_notebook(ROOT / "nbs" / "index.ipynb"), lang)
+    assert (ROOT / READMES[lang]).read_text(encoding="utf-8") == text
     assert pictures and all((ROOT / name).read_bytes() == content for name, content in pictures.items())
-    assert "make train" in text and "make test" in text and "| TSFormer |" in text
+    assert "make train" in text and "make test" in text and "TSFormer" in text
+    assert READMES[LANGUAGES[1 - LANGUAGES.index(lang)]] in text and ("。" in text) == (lang == "ja")
+    assert ".ipynb" not in re.sub("<!--.*?-->", "", text)  # its links lead to the site
 
 
-@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)
-def test_exported_cells_are_short(path):
-    assert max(exported(path), default=0) <= 40
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_readme_is_short(lang):
+    assert words_of((ROOT / READMES[lang]).read_text(encoding="utf-8")) <= 700
 
 
-def test_most_exported_cells_are_shorter():
-    assert statistics.median(lines for path in notebooks() for lines in exported(path)) < 20
-
-
-def test_nothing_outside_the_wing_imports_it():
-    package = ROOT / "tsformer_nb"
-    assert "book.records" in imports_of(package / "book" / "languages.py")  # it finds what there is
-    for path in package.glob("*.py"):
-        assert not [name for name in imports_of(path) if name.split(".")[0] == "book"], path.name
-
-
-def test_the_wing_has_no_circle():
-    wing = {path.stem: imports_of(path) for path in (ROOT / "tsformer_nb" / "book").glob("[!_]*.py")}
-    while ready := {name for name, imported in wing.items() if not imported & {f"book.{other}" for other in wing}}:
-        wing = {name: imported for name, imported in wing.items() if name not in ready}
-    assert wing == {}
-
-
-def test_modules_of_the_wing_do_not_print():
-    for path in (ROOT / "tsformer_nb" / "book").glob("*.py"):
+@pytest.mark.parametrize("folder", ["lab", "press"])
+def test_modules_that_measure_or_make_the_book_do_not_print(folder):
+    for path in (ROOT / "tsformer_nb" / folder).glob("*.py"):
         calls = [node.func for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
         assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"], path.name
 
@@ -175,7 +159,7 @@ def test_a_notebook_without_the_repository_says_so_in_a_sentence(tmp_path):
     "An installed package, and a folder that holds nothing: what the book's own notebooks need is not there."
     shutil.copytree(ROOT / "tsformer_nb", tmp_path / "lib" / "tsformer_nb")
     (tmp_path / "empty").mkdir()
-    names = ["languages", "away", "staging", "finishing", "signatures", "site", "glossary", "index"]
+    names = ["press/bilingual", "press/pages", "press/reference", "press/site", "glossary", "index"]
     result = run(sys.executable, "-c", WITHOUT, *(ROOT / "nbs" / f"{name}.ipynb" for name in names),
                  cwd=tmp_path / "empty", PYTHONPATH=str(tmp_path / "lib"), MPLBACKEND="agg")
     assert result.returncode == 0, result.stderr

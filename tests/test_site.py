@@ -1,6 +1,5 @@
 "The site as its readers meet it: the files, and the pages in a real browser."
 import functools
-import itertools
 import re
 import shutil
 import sys
@@ -9,12 +8,11 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 
 from conftest import AXE, DESKTOP, PHONE, ROOT, TORTURE, missing, run, served, watch
-from tsformer_nb.press.pages import JAPANESE
+from tsformer_nb.io.files import InputError
 from tsformer_nb.press.bilingual import LANGUAGES, language, notebooks, read_notebook, source
+from tsformer_nb.press.pages import CODE, JAPANESE, KINDS, page_name
 from tsformer_nb.press.reference import modules, symbols
 from tsformer_nb.press.site import configuration, finish_libraries, renderer
-from tsformer_nb.press.pages import KINDS, page_name
-from tsformer_nb.io.files import InputError
 
 PAGES = [page_name(path) for path in notebooks()] + ["reference"]
 CHAPTERS = [page_name(path) for path in notebooks() if path.name[0].isdigit()]
@@ -36,7 +34,7 @@ def building(tmp_path_factory):
         missing(str(error))
     folder = tmp_path_factory.mktemp("served")
     asked = run("make", "--dry-run", "docs", cwd=ROOT)
-    assert asked.returncode == 0 and "from tsformer_nb.book.site import build_sites; build_sites()" in asked.stdout
+    assert asked.returncode == 0 and "from tsformer_nb.press.site import build_sites; build_sites()" in asked.stdout
     result = run(sys.executable, "-c", BUILD, folder / BASE.strip("/"))
     assert result.returncode == 0, result.stderr
     return folder / BASE.strip("/"), result.stdout + result.stderr
@@ -49,9 +47,10 @@ def site(building):
 
 @functools.cache
 def soup_of(path):
+    "A page without the words of its code, which are most of it."
     from bs4 import BeautifulSoup
 
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    return BeautifulSoup(CODE.sub(r"\1", path.read_text(encoding="utf-8")), "html.parser")
 
 
 def soups(site):
@@ -71,9 +70,10 @@ def test_every_page_is_there_in_both_languages(site):
 def test_the_sidebar_names_every_page_once():
     for lang in LANGUAGES:
         contents = configuration(lang)["website"]["sidebar"]["contents"]
-        named = [item if isinstance(item, str) else item["href"] for item in contents if item != {"text": "---"}]
-        assert sorted(re.sub(r"\.\w+$", "", name) for name in named) == sorted(set(PAGES) - {"index"})
-        assert all(isinstance(item, dict) or item == "reference.qmd" for item in contents)
+        named = [page for item in contents for page in (item["contents"] if "section" in item else [item])]
+        addresses = [page if isinstance(page, str) else page["href"] for page in named]
+        assert sorted(re.sub(r"\.\w+$", "", name) for name in addresses) == sorted(set(PAGES) - {"index"})
+        assert all(isinstance(page, dict) or page == "reference.qmd" for page in named)
 
 
 def test_a_build_says_only_what_it_has_built(building):
@@ -181,12 +181,12 @@ def test_the_reference_holds_every_public_name(site):
         soup = soup_of(site / lang / "reference.html")
         assert set(symbols()) <= {part["id"] for part in soup.select("section[id]")}
         parts = [part["id"] for part in soup.select("main section.level2[id]")]
-        assert parts == list(modules())  # first the floors, then the wing
+        assert parts == list(modules())  # what a user imports comes first
         anchors = [part["id"] for part in soup.select("main [id]")]
         assert len(set(anchors)) == len(anchors)
-    assert {"data.load_dataset", "book.records.stored"} <= set(symbols())
-    links = {link["href"] for link in soup_of(site / "en" / "staging.html").select("a.name")}
-    assert "reference.html#book.staging.kind_of" in links and soup_of(site / "en" / "training.html").select("a.name")
+    assert {"data.load_dataset", "press.pages.kind_of"} <= set(symbols())
+    links = {link["href"] for link in soup_of(site / "en" / "pages.html").select("a.name")}
+    assert "reference.html#press.pages.kind_of" in links and soup_of(site / "en" / "training.html").select("a.name")
 
 
 def test_notebooks_to_take_away_are_in_one_language(site):
@@ -265,32 +265,35 @@ BRIGHTNESS = """getComputedStyle(document.body).backgroundColor.match(/\\d+/g).s
     (sum, c) => sum + +c, 0)"""
 WIDE = """[...document.querySelectorAll('main pre')].filter(
     box => box.scrollWidth > box.clientWidth + 1).map(box => box.textContent.slice(0, 60))"""
-START_AXE = """() => {  // and do not wait for it
+START_AXE = """(whole) => {  // and do not wait for it
+    if (!whole) {  // the words of code are most of a page, and the sections of the reference are all alike
+        document.querySelectorAll("main pre code").forEach(code => code.textContent = "code");
+        [...document.querySelectorAll("main section.level3")].slice(60).forEach(part => part.remove());
+    }
     const options = {resultTypes: ["violations"]};  // of what passes, only the rules are told
     window.scan = new Promise((done, fail) => setTimeout(() => axe.run(document, options).then(done, fail), 0));
 }"""
 AXE_FOUND = """window.scan.then(result => [result.passes.length, result.violations.map(
     fault => [fault.impact, fault.id, fault.nodes.slice(0, 3).map(node => node.html.slice(0, 160))])])"""
+MOVING = ("leaks", "spectrum", "attention", "diagnosis", "web")
+ALL_KINDS = (*MOVING, "index", "glossary", "reference", "site")  # those, pages unlike the others, and a diagram
 
 
-def show(page, address, scheme):
-    "Go to a page, if it is not the one in front, and to a scheme."
-    if page.url != address:
-        page.goto(address)
+def look(page, address, scheme, viewport=DESKTOP, whole=False):
+    "Load a page in one scheme and turn it to the other: what is seen at once in both widths; then start axe-core."
+    page.set_viewport_size(DESKTOP)
+    page.emulate_media(color_scheme={"light": "dark", "dark": "light"}[scheme])
+    page.goto(address)
     page.emulate_media(color_scheme=scheme)
     dark = str(scheme == "dark").lower()
     page.wait_for_function(f"(document.querySelector('.quarto-dark') !== null) === {dark}")  # a script marks the page
     assert (page.evaluate(BRIGHTNESS) < 200) == (scheme == "dark"), f"{address}, {scheme}"
-
-
-def check(page, address, scheme, viewport, scanned):
-    "What can be seen at once; where it is asked for, axe-core is started, and gives its findings with `findings`."
-    show(page, address, scheme)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{address} is wider than the window"
-    if viewport is DESKTOP:
-        assert page.evaluate(WIDE) == [], address
-    if scanned:
-        page.evaluate(START_AXE)
+    assert page.evaluate(WIDE) == [], address
+    for window in (DESKTOP, PHONE) if viewport is PHONE else (PHONE, DESKTOP):
+        page.set_viewport_size(window)
+        widths = page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
+        assert widths[1] <= widths[0] == window["width"], f"{address} is wider than the window"
+    page.evaluate(START_AXE, whole)
 
 
 def findings(page):
@@ -299,36 +302,60 @@ def findings(page):
     assert [violation for violation in found if violation[0] in ("serious", "critical")] == [], page.url
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_every_page_reads_well(open_page, address, lang, viewport):
-    """Nothing wider than the window, code that does not scroll on a desktop, and no serious finding of axe-core.
+def test_every_page_reads_well(open_page, address, lang):
+    """Nothing wider than the window on a desktop or a phone, and no serious finding of axe-core.
 
-    In light and in dark: a page is loaded in one of them and changed to the other, in turns. Two windows work at once.
-    Colours depend neither on a window's width nor on a language: pages of the engineering are read in one of the two,
-    in English in the one, in Japanese in the other, and so are chapters, but for those with a figure that moves; and
-    axe-core, which sees names and colours but no widths, scans pages on a desktop, on a phone the home page and one
-    chapter.
+    Colours depend on no language: most pages are scanned in light in one language and in dark in the other, those of
+    a kind of their own in both. axe-core sees names and colours but no widths, so it scans pages on a desktop, and on a
+    phone the home page and one chapter. Two windows work at once.
     """
-    windows = [open_page("index.html", viewport, script=AXE) for _ in range(2)]
-    turns = itertools.cycle([("light", "dark"), ("dark", "light")][::1 if lang == "en" else -1])
-    wide = ["leaks", "baseline", "attention", "diagnosis", "page", "index", "glossary", "reference", "site"]
-    some = ["index", "diagnosis"] if viewport is PHONE else wide
-    both = PAGES if TORTURE else some
-    pages = [(name, schemes if name in both else schemes[:1]) for name, schemes in zip(PAGES, turns)]
-    work = [[(name, scheme) for name, schemes in pages[window::2] for scheme in schemes] for window in range(2)]
-    busy = set()
-    for jobs in [*itertools.zip_longest(*work), (None, None)]:
-        for window, job in zip(windows, jobs):
-            if window in busy:
-                findings(window)
-                busy.remove(window)
-            if job:
-                name, scheme = job
-                scanned = viewport is DESKTOP or name in both
-                check(window, urljoin(address, f"{lang}/{name}.html"), scheme, viewport, scanned)
-                if scanned:
-                    busy.add(window)
+    windows = [open_page("index.html", script=AXE) for _ in range(2)]
+    turn = LANGUAGES.index(lang)
+    work = [(name, ("light", "dark")[(place + turn) % 2], DESKTOP) for place, name in enumerate(PAGES)]
+    work += [(name, ("dark", "light")[(place + turn) % 2], DESKTOP) for place, name in enumerate(PAGES)
+             if TORTURE or name in ALL_KINDS]
+    work += [(name, scheme, PHONE) for name in ("index", "diagnosis") for scheme in ("light", "dark")]
+    for place, (name, scheme, viewport) in enumerate(work):
+        window = windows[place % 2]
+        if place >= 2:
+            findings(window)
+        look(window, urljoin(address, f"{lang}/{name}.html"), scheme, viewport, whole=TORTURE or viewport is PHONE)
+    for window in windows:
+        findings(window)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_of_code_can_be_read(open_page, site, scheme):
+    "The words of code, which the scan of pages leaves out: one of each kind that any page has."
+    text = "".join(code for path in (site / "en").glob("*.html") for _, code in CODE.findall(path.read_text("utf-8")))
+    kinds = sorted(set(re.findall(r'<span class="([a-z]+)"', text)))
+    page = open_page("en/data.html", scheme=scheme, script=AXE)
+    found = page.evaluate("""(kinds) => {
+        const code = document.querySelector("main pre.sourceCode code");
+        code.innerHTML = kinds.map(kind => `<span class="${kind}">word</span>`).join(" ");
+        return axe.run(code, {runOnly: ["color-contrast"]}).then(({passes, violations}) => [
+            passes.flatMap(rule => rule.nodes).length, violations.flatMap(rule => rule.nodes.map(node => node.html))]);
+    }""", kinds)
+    assert found == [len(kinds), []] and len(kinds) > 8, found
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_first_view_of_the_sidebar_is_short(open_page, lang):
+    page = open_page(f"{lang}/index.html")
+    entries = page.locator(".sidebar-menu-container :is(summary, a)").all()
+    assert 10 < sum(entry.is_visible() for entry in entries) <= 30 < len(entries)
+
+
+def test_the_sidebar_shows_where_one_is_and_opens_by_keys(open_page):
+    page = open_page("en/runs.html")
+    assert page.locator("#quarto-sidebar details[open]").count() == 1
+    assert page.locator("#quarto-sidebar details[open] a.active").is_visible()
+    first = page.locator("#quarto-sidebar details").first
+    assert not first.locator("a").first.is_visible()
+    first.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert first.locator("a").first.is_visible()
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
