@@ -18,9 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import InputError, InputWarning
-from .recordings import Recordings, labels_from
-from .tables import LARGEST_VALUE, PLAIN_NUMBER, check_lines, open_text, read_text
+from .files import InputError, InputWarning, check_lines, open_text, read_text
+from .recordings import LARGEST_VALUE, PLAIN_NUMBER, Recordings, labels_from
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #c47d7ca8
 def text_lines(
