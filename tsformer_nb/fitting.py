@@ -22,7 +22,7 @@ from .data import Dataset, dither, dither_level, hold_out, set_aside
 from .io.files import InputError, InputWarning
 from .io.recordings import as_batch, as_series, lengths_of
 from .published import published_model
-from .recipes import LEAD, MODELS, TrainingConfig, candidates, recipe_for
+from .recipes import LEAD, MODELS, TrainingConfig, candidates, changed, recipe_for
 from .training import progress_bar, train
 
 # %% ../nbs/library/fitting.ipynb #f177000a
@@ -167,12 +167,16 @@ class PlainModel(Trained):
     ):
         self.model = model
 
-    def accept(self, x):  # as for `SeriesModel`
+    @property
+    def series_shape(self):  # (n_timesteps, n_channels); (): of any
         shape = getattr(self.model, "input_shape", None) or ()
-        fixed = len(shape) == 3 and None not in shape[1:]  # (None, n_timesteps, n_channels)
-        x = as_batch(x, *shape[1:]) if fixed else as_series(x)
-        if fixed and x.shape[1] != shape[1]:
-            raise InputError(f"The series have {x.shape[1]} steps, but this model takes {shape[1]}: cut or resample "
+        return shape[1:] if len(shape) == 3 and None not in shape[1:] else ()
+
+    def accept(self, x):  # as for `SeriesModel`
+        shape = self.series_shape
+        x = as_batch(x, *shape) if shape else as_series(x)
+        if shape and x.shape[1] != shape[0]:
+            raise InputError(f"The series have {x.shape[1]} steps, but this model takes {shape[0]}: cut or resample "
                              "them.")
         if np.isnan(x[:, :, 0]).any():
             raise InputError("Some series are shorter than others, which this model cannot take: cut all to one "
@@ -217,20 +221,21 @@ class CollapsedModel(PublishedModel):
 
 # %% ../nbs/library/fitting.ipynb #f1770019
 def find_model(
-    model: str | type,  # a name, or a class with `for_data`
-) -> type:
+    model: str | type[Trained],  # a name, or a class with `for_data`
+) -> type[Trained]:
     "The class of a model; raises `InputError` for a name that no model has."
-    if isinstance(model, str):
-        recipe_for(model)  # refuses an unknown name
-        model = MODELS[model].place
-    if isinstance(model, str):
-        module, _, name = model.partition(":")
-        model = getattr(import_module(module), name)
-    return model
+    if not isinstance(model, str):
+        return model
+    recipe_for(model)  # refuses an unknown name
+    place = MODELS[model].place
+    if not isinstance(place, str):
+        return place
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def make_model(
-    name: str | type,  # as for `find_model`
+    name: str | type[Trained],  # as for `find_model`
     data: Dataset,  # decides the sizes
     seed: int = 0,  # decides the first weights
     scaling: str | None = None,  # one of `SCALINGS`; None: chosen from the data
@@ -277,7 +282,7 @@ def _choose(data: Dataset, recipe, checkpoint=None, **options) -> Fitted:
 # %% ../nbs/library/fitting.ipynb #f1770021
 def fit(
     data: Dataset,  # its training part is used
-    model: str | type | keras.Model = "auto",  # a name, a class with `for_data`, or a model to be trained in place
+    model: str | type[Trained] | keras.Model = "auto",  # a name, a class with `for_data`, or a model to be trained in place
     recipe: TrainingConfig | Mapping | None = None,  # a whole recipe, or what is to differ from the model's own
     *,
     scaling: str | None = None,  # one of `SCALINGS`: one scale for the set, one for each series, or none; None: chosen
@@ -289,13 +294,12 @@ def fit(
     "Fit a model to the training part of a data set; raises `InputError` for what cannot be fitted."
     options = {"callbacks": callbacks, "checkpoint": checkpoint, "progress": progress}
     if isinstance(model, keras.Model):
-        recipe = recipe if isinstance(recipe, TrainingConfig) else replace(TrainingConfig(), **(recipe or {}))
-        return fit_by_gradients(model, data, recipe, **options)
+        return fit_by_gradients(model, data, changed(TrainingConfig(), recipe), **options)
     if model == "auto":
         return _choose(data, recipe, scaling=scaling, **options)
     kind = find_model(model)
     name = model if isinstance(model, str) else kind.__name__
     if kind.notice:
         _logger.warning(kind.notice)
-    whole = recipe_for(name, recipe) if name in MODELS else replace(kind.recipe, **(recipe or {}))
+    whole = recipe_for(name, recipe) if name in MODELS else changed(kind.recipe, recipe)
     return replace(kind.fit_to(data, whole, scaling=scaling, start=start, **options), name=name)

@@ -55,7 +55,9 @@ class CheckpointCallback(keras.callbacks.Callback):
     ):
         super().__init__()
         self.folder, self.about, self.resume = folder, about, resume
-        self.history, self.seconds, self.stopper, self.kept = {}, 0.0, None, None
+        self.seconds, self.stopper = 0.0, None
+        self.history: dict[str, list[float]] = {}
+        self.kept: dict = {}  # what the checkpoint knows
 
     def begin(
         self,
@@ -97,7 +99,7 @@ def _packed(keeper: CheckpointCallback, epoch: int) -> bytes:
         kept |= {"best": float(stopper.best), "wait": stopper.wait, "best_epoch": stopper.best_epoch}
     variables = (*model.variables, *model.optimizer.variables)
     state = [keras.ops.convert_to_numpy(variable) for variable in variables]
-    best = stopper and stopper.best_weights or []
+    best: list = stopper and stopper.best_weights or []
     arrays = {f"{name}{n}": value for name, values in (("state", state), ("best", best))
               for n, value in enumerate(values)}
     buffer = io.BytesIO()

@@ -250,7 +250,7 @@ FINETUNED = ("CricketX", "Adiac", "Earthquakes", "CricketY", "DistalPhalanxTW", 
 def finetuned_start(
     data: Dataset,  # the data set to be learned
     config: TrainingConfig = FINETUNING,  # seed, and share of the series that it holds out
-) -> tuple[KernelModel, float]:  # not compiled; and its accuracy on the series held out
+) -> tuple[KernelModel, float | None]:  # not compiled; and its accuracy on the series held out
     "What fine-tuning begins with: kernels fitted without the series held out, every kernel free to learn."
     inner, _ = hold_out(data, config.validation, config.seed)
     model, _ = fit_kernels(inner, config.seed)

@@ -21,11 +21,12 @@ import keras
 import numpy as np
 
 from ..data import Dataset, load_dataset
-from ..deploy.export import ExportModel, about_model, as_litert, as_onnx, written_out
+from ..deploy.export import ExportModel, about_model, as_litert, as_onnx
 from ..deploy.runtime import load_exported
 from ..deploy.web import as_web, write_page
 from ..evaluation import evaluate, predict
 from ..figures import RESULTS
+from ..fitting import as_series_model, fit
 from ..io.download import UCR
 from ..io.files import FILES, InputWarning, atomic_write, sha256_of
 from ..io.recordings import lengths_of
@@ -34,7 +35,6 @@ from .measurements import fill_in, stamp, write_rows
 from ..leakage import check_data
 from ..recipes import TrainingConfig
 from ..runs import load_run, model_to_bytes
-from ..fitting import fit
 
 # %% ../../nbs/lab/small_studies.ipynb #c56eef9c
 CARD = FILES / "card.md"  # in both languages, with places for what a run reports of itself
@@ -101,7 +101,7 @@ def predictor(
     about = about_model(model, {"classes": list(known.classes), "n_timesteps": known.n_timesteps})
     exported = ExportModel(model)
     exported.build((None, *model.series_shape))
-    with written_out(model), tempfile.TemporaryDirectory() as folder:
+    with as_series_model(model).unrolled(), tempfile.TemporaryDirectory() as folder:
         file = EXPORTS[variant](exported, about, known.x_train.astype("float32"))
         path = Path(folder, {"ONNX": "model.onnx", "JavaScript": "model.bin"}.get(variant, "model.tflite"))
         path.write_bytes(file)

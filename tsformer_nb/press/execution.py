@@ -214,6 +214,7 @@ def _waiting(
 def _run_in_a_process(path: Path, skip: Sequence[str], timeout: float) -> tuple[dict, list[str]]:
     "Run the cells of a notebook in a process of their own; raises `RuntimeError` if a cell fails, or if it dies."
     server = _waiting(os.environ.get("PYTHONPATH"))
+    assert server.stdout  # for type checkers
     with tempfile.TemporaryDirectory() as folder:
         environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "TMPDIR": folder, "IPYTHONDIR": folder}
         request = {"path": str(path), "skip": [*skip], "environment": environment, "folder": folder}
