@@ -32,7 +32,7 @@ import numpy as np
 from .data import Dataset, load_dataset
 from .evaluation import figures_of, plot_confusion
 from .fitting import Fitted, find_model, fit
-from .io.download import HUB, fetched
+from .io.download import HUB, fetch_run
 from .io.files import FILES, InputError, atomic_file, atomic_write, has_checksum, locked, sha256_of
 from .io.recordings import Layout
 from .recipes import MODELS, TrainingConfig
@@ -403,7 +403,7 @@ def load_run(
 ) -> tuple[keras.Model, dict]:  # the trained model, and what metrics.json holds
     "Load a saved run, in Keras's safe mode; raises `InputError` if the folder is not a whole run."
     if str(folder).startswith(HUB):
-        folder = fetched(str(folder))
+        folder = fetch_run(str(folder))
     elif str(folder) in SHIPPED and not Path(folder).exists():
         folder = FILES / "trained" / folder
     about, model = Path(folder) / "metrics.json", Path(folder) / "model.keras"

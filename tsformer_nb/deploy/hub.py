@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from ..io.download import HUB, hub_refusals, place_of
+from ..io.download import HUB, hub_refusals, split_address
 from ..io.files import FILES, InputError, atomic_write, sha256_of
 from ..runs import load_run, model_to_bytes
 
@@ -68,7 +68,7 @@ def publish_run(
     dry_run: bool = False,  # only say what would be published
 ) -> tuple[list[str], str]:  # the names of the files, and the address with the new revision
     "Publish a run in one commit: all of it, or nothing. Raises `InputError` where that cannot be."
-    repo, revision = place_of(address)
+    repo, revision = split_address(address)
     if revision:
         raise InputError(f"{address} names a revision: a new one is made. Leave @{revision} out.")
     with tempfile.TemporaryDirectory() as folder:

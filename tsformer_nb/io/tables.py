@@ -226,9 +226,9 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # what pandas would warn of is not sound
             frame = pandas.read_csv(
-                path, sep=separator or r"\s+", header=None, names=range(max(map(len, rows))),
-                skiprows=above, dtype={n: str for n in words}, na_values=missing, keep_default_na=False, encoding="utf-8-sig",
-                decimal="," if commas else ".", float_precision="round_trip", skipinitialspace=True)
+                path, sep=separator or r"\s+", header=None, names=range(max(map(len, rows))), skiprows=above,
+                encoding="utf-8-sig", skipinitialspace=True, dtype={n: str for n in words}, na_values=missing,
+                keep_default_na=False, decimal="," if commas else ".", float_precision="round_trip")
     except (ValueError, OverflowError, csv.Error, Warning):
         return None
     behind, frame = frame.iloc[:, width:], frame.iloc[:, :width]  # a separator behind the last field
@@ -611,7 +611,8 @@ def _report_columns(table: Table, id_: int, time: int | None, label: int | None,
     name = lambda n: table.names[n] if table.names else f"column {n + 1}"
     order = f"in the order of {name(time)}" if time is not None else "in the order of the file"
     labels = f", labels by {name(label)}" if label is not None else ""
-    table.warn(f"a row a time step: recordings by {name(id_)}, {order}{labels}, channels {', '.join(map(name, columns))}")
+    channels = ", ".join(map(name, columns))
+    table.warn(f"a row a time step: recordings by {name(id_)}, {order}{labels}, channels {channels}")
 
 
 def _of_each(table: Table, column: int, ids: list[str], member: np.ndarray, first: np.ndarray) -> list[str]:

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['LONGEST_LABEL', 'LARGEST_PADDING', 'Header', 'QUOTED', 'ATTRIBUTE', 'TYPES', 'LARGEST_ARRAY', 'text_lines',
-           'checked_labels', 'warn_of_strangers', 'channels_from', 'recordings_from', 'read_ts', 'fields_of',
-           'Attribute', 'read_arff', 'read_npz']
+           'checked_labels', 'warn_of_undeclared', 'channels_from', 'recordings_from', 'no_data', 'read_ts',
+           'fields_of', 'Attribute', 'read_arff', 'read_npz']
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #201b08fb
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -62,12 +62,12 @@ def checked_labels(
     return labels_from(texts)
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #76597722
-def warn_of_strangers(
+def warn_of_undeclared(
     found: Recordings,  # as it was read
     n_line: int,  # of the header that declares classes
     declared: Sequence[str],  # the classes
 ) -> None:
-    "Say which label the header does not declare: a slip of the pen makes a class of its own."
+    "Report a label that the header does not declare: a slip of the pen makes a class of its own."
     known, spaced = {str(name) for name in labels_from(declared)}, f" {' '.join(declared)} "  # a class may have blanks
     labels = np.asarray(found.labels)
     names, first = np.unique(labels, return_index=True)
@@ -127,11 +127,17 @@ LARGEST_PADDING = 2**30  # bytes
 
 def recordings_from(
     path: Path,  # of the file
-    series: Sequence[np.ndarray],  # each (n_channels, n_steps)
-    lines: Sequence[int],  # where each stands
-    texts: Sequence[str] | None,  # labels as the file writes them; None: it has none
-) -> Recordings:
-    "Series of any length, padded to the longest; raises `InputError` where their channels differ, or that is too much."
+    rows: Iterable[tuple[int, Sequence[str], str | None]],  # line, a text for each channel, label; None: it has none
+    n_data: int,  # the line behind which they stand
+) -> tuple[Recordings, list[int]]:  # how many steps stand in the file for each
+    "Series of any length, padded to the longest; raises `InputError` where there are none, or channels differ."
+    series, lines, texts = [], [], []
+    for n_line, parts, text in rows:
+        series.append(channels_from(path, n_line, parts))
+        lines.append(n_line)
+        texts.append(text)
+    if not series:
+        raise InputError(f"{path}, line {n_data}: no series stands behind @data.")
     widths, steps = ([values.shape[axis] for values in series] for axis in (0, 1))
     for n_line, width in zip(lines, widths):
         if width != widths[0]:
@@ -146,7 +152,13 @@ def recordings_from(
     for row, values in zip(x, series):
         row[:values.shape[1]] = values.T
     found = Recordings(path, x, lines=np.array(lines))
-    return found if texts is None else replace(found, labels=checked_labels(found, texts))
+    return found if texts[0] is None else replace(found, labels=checked_labels(found, texts)), steps
+
+
+def no_data(path: Path, n_line: int) -> InputError:
+    "The error of a file whose header does not end."
+    return InputError(f"{path}, line {n_line}: the file ends without the line @data, behind which the series stand."
+                      if n_line else f"{path} is empty: expected a header, the line @data, and one series a line.")
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #fdacf43f
 Header = dict[str, tuple[int, list[str]]]  # in small letters: the line, and what stands behind the word
@@ -166,21 +178,20 @@ def _header(path: Path, lines: Iterator[tuple[int, str]]) -> Header:
             if rest:
                 raise InputError(f"{path}, line {n_line}: nothing may stand behind @data; begin a new line.")
             return header
-    raise InputError(f"{path}, line {n_line}: the file ends without the line @data, behind which the series stand."
-                     if n_line else f"{path} is empty: expected a header, the line @data, and one series a line.")
+    raise no_data(path, n_line)
 
 
-def _said(header: Header, word: str) -> str:
+def _word(header: Header, word: str) -> str:
     "The first thing that a header says behind a word, in small letters; empty where it says nothing."
     return "".join(header.get(word, (0, []))[1][:1]).lower()
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #9ab44340
 def _has_labels(path: Path, header: Header, n_line: int, parts: list[str]) -> bool:
     "Whether a label stands behind the last colon: the header says it, or else the first series."
-    if _said(header, "targetlabel") == "true":
+    if _word(header, "targetlabel") == "true":
         return True
     if "classlabel" in header:
-        return _said(header, "classlabel") != "false"
+        return _word(header, "classlabel") != "false"
     labelled = len(parts) > 1 and "," in parts[0] and "," not in parts[-1]
     if labelled:
         warnings.warn(f"{path}, line {n_line}: the header does not say whether series have labels; {parts[-1][:20]!r} "
@@ -192,7 +203,7 @@ def _has_labels(path: Path, header: Header, n_line: int, parts: list[str]) -> bo
 def _classes(header: Header) -> list[str]:
     "The classes that the header declares."
     words = " ".join(header.get("classlabel", (0, []))[1]).replace(",", " ").split()
-    return words[1:] if _said(header, "classlabel") in ("true", "false") else words
+    return words[1:] if _word(header, "classlabel") in ("true", "false") else words
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #8eef99b6
 def _warn_of_header(header: Header, found: Recordings, steps: Sequence[int]) -> None:
@@ -200,19 +211,19 @@ def _warn_of_header(header: Header, found: Recordings, steps: Sequence[int]) -> 
     n_channels, shortest, longest = found.x.shape[2], min(steps), max(steps)
     channels, spread = f"the series have {n_channels} channel(s)", f"{shortest} to {longest} steps"
     facts = {
-        "univariate": (n_channels > 1 and _said(header, "univariate") == "true", channels),
-        "dimension": (_said(header, "dimension") not in ("", str(n_channels)), channels),
-        "dimensions": (_said(header, "dimensions") not in ("", str(n_channels)), channels),
-        "equallength": (shortest < longest and _said(header, "equallength") == "true", f"the series have {spread}"),
-        "serieslength": (shortest == longest and _said(header, "serieslength") not in ("", "0", str(longest)),
+        "univariate": (n_channels > 1 and _word(header, "univariate") == "true", channels),
+        "dimension": (_word(header, "dimension") not in ("", str(n_channels)), channels),
+        "dimensions": (_word(header, "dimensions") not in ("", str(n_channels)), channels),
+        "equallength": (shortest < longest and _word(header, "equallength") == "true", f"the series have {spread}"),
+        "serieslength": (shortest == longest and _word(header, "serieslength") not in ("", "0", str(longest)),
                          f"the series have {longest} steps"),
     }
     for word, (wrong, fact) in facts.items():
         if wrong:
-            warnings.warn(f"{found.path}, line {header[word][0]}: @{word} says {_said(header, word)[:20]!r}, but "
+            warnings.warn(f"{found.path}, line {header[word][0]}: @{word} says {_word(header, word)[:20]!r}, but "
                           f"{fact}; they were read as they stand.", InputWarning, stacklevel=3)
     if found.labels is not None:
-        warn_of_strangers(found, header.get("classlabel", (0, []))[0], _classes(header))
+        warn_of_undeclared(found, header.get("classlabel", (0, []))[0], _classes(header))
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #f1e9e16c
 def read_ts(
@@ -230,24 +241,24 @@ def _parse_ts(path: Path) -> Recordings:
     "Header, then series."
     lines = text_lines(path)
     header = _header(path, lines)
-    if _said(header, "timestamps") == "true":
+    if _word(header, "timestamps") == "true":
         raise InputError(f"{path}, line {header['timestamps'][0]}: time stamps are not read; "
                          "give values only, at equal intervals, and write @timeStamps false.")
-    series, places, texts, labelled = [], [], [], None
-    for n_line, text in lines:
-        parts = text.split(":")
-        labelled = _has_labels(path, header, n_line, parts) if labelled is None else labelled
-        if labelled:
-            texts.append(_take_label(path, n_line, parts))
-        series.append(channels_from(path, n_line, parts))
-        places.append(n_line)
-    if not series:
-        raise InputError(f"{path}, line {header['data'][0]}: no series stands behind @data.")
-    if regression := _said(header, "targetlabel") == "true":
+    regression = _word(header, "targetlabel") == "true"
+
+    def rows():
+        labelled = None
+        for n_line, text in lines:
+            parts = text.split(":")
+            labelled = _has_labels(path, header, n_line, parts) if labelled is None else labelled
+            label = _take_label(path, n_line, parts) if labelled else None
+            yield n_line, parts, None if regression else label
+
+    found, steps = recordings_from(path, rows(), header["data"][0])
+    if regression:
         warnings.warn(f"{path}, line {header['targetlabel'][0]}: the file is for regression; its numbers are left out "
                       "(if they are classes, write @classLabel true and the classes).", InputWarning, stacklevel=2)
-    found = recordings_from(path, series, places, texts if labelled and not regression else None)
-    _warn_of_header(header, found, [values.shape[1] for values in series])
+    _warn_of_header(header, found, steps)
     return found
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #cef1f68b
@@ -299,8 +310,8 @@ def _attribute(path: Path, n_line: int, text: str, inside: bool) -> Attribute:
     return Attribute(n_line, name, TYPES[word], inside=inside)
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #d6200b51
-def _attributes(path: Path, lines: Iterator[tuple[int, str]]) -> list[Attribute]:
-    "The columns that are declared up to `@data`."
+def _attributes(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[list[Attribute], int]:
+    "The columns that are declared up to `@data`, and where that stands."
     attributes: list[Attribute] = []
     n_line, inside = 0, False
     for n_line, text in lines:
@@ -311,12 +322,11 @@ def _attributes(path: Path, lines: Iterator[tuple[int, str]]) -> list[Attribute]
         elif word == "@end" and inside:
             inside = False
         elif word == "@data" and not inside:
-            return attributes
+            return attributes, n_line
         elif word != "@relation":
             raise InputError(f"{path}, line {n_line}: expected @attribute, {'@end' if inside else '@data'} "
                              f"or a comment with %, found {text[:20]!r}.")
-    raise InputError(f"{path}, line {n_line}: the file ends without the line @data, behind which the series stand."
-                     if n_line else f"{path} is empty: expected a header, the line @data, and one series a line.")
+    raise no_data(path, n_line)
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #806135d4
 def _label_column(path: Path, outer: list[Attribute]) -> int | None:
@@ -382,23 +392,21 @@ def read_arff(
 def _parse_arff(path: Path) -> Recordings:
     "Header, then rows."
     lines = text_lines(path)
-    attributes = _attributes(path, lines)
+    attributes, n_data = _attributes(path, lines)
     _check_columns(path, attributes)
     outer = [attribute for attribute in attributes if not attribute.inside]
     label, table = _label_column(path, outer), any(attribute.kind == "table" for attribute in outer)
     n_steps = len(attributes) - len(outer) if table else None
-    series, places, texts = [], [], []
-    for n_line, text in lines:
-        fields = _row(path, n_line, text, len(outer))
-        if label is not None:
-            texts.append(fields.pop(label).strip())
-        series.append(channels_from(path, n_line, _parts(path, n_line, fields, n_steps)))
-        places.append(n_line)
-    if not series:
-        raise InputError(f"{path}: no series stands behind @data.")
-    found = recordings_from(path, series, places, None if label is None else texts)
+
+    def rows():
+        for n_line, text in lines:
+            fields = _row(path, n_line, text, len(outer))
+            name = None if label is None else fields.pop(label).strip()
+            yield n_line, _parts(path, n_line, fields, n_steps), name
+
+    found, _ = recordings_from(path, rows(), n_data)
     if label is not None:
-        warn_of_strangers(found, outer[label].line, outer[label].classes)
+        warn_of_undeclared(found, outer[label].line, outer[label].classes)
     return found
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #080237b1
@@ -466,7 +474,7 @@ def _series(path: Path, x: np.ndarray) -> np.ndarray:
         hint = "; one series alone is x[None]" if x.ndim == 1 else ""
         raise InputError(f"{path}: x has the shape {x.shape}; expected (series, time steps) or "
                          f"(series, time steps, channels), none of them 0{hint}.")
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
         values = x.astype(np.float64)[:, :, None] if x.ndim == 2 else x.astype(np.float64)
     if len(beyond := np.argwhere(np.abs(values) > LARGEST_VALUE)):
         place = tuple(int(index) for index in beyond[0][:x.ndim])
