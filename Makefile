@@ -19,7 +19,7 @@ lint: .venv/.book                ## house rules: style and likely bugs in notebo
 
 torture: .venv/.book             ## the long halves (two hours and more): kills, fuzzers for ten minutes, all 51 sets, a line of 1 GB, each notebook twice
 	TSFORMER_KILLS=30 TSFORMER_FUZZ_SECONDS=600 TSFORMER_LONG_LINE=1000000000 \
-	$(BIN)/python -m pytest tests/test_reader.py tests/test_formats.py tests/test_tables.py tests/test_own_data.py tests/test_sources.py tests/test_faults.py tests/test_saving.py tests/test_site.py tests/test_notebooks.py
+	$(BIN)/python -m pytest tests/test_reader.py tests/test_formats.py tests/test_tables.py tests/test_own_data.py tests/test_sources.py tests/test_faults.py tests/test_saving.py tests/test_site.py tests/test_notebooks.py tests/test_wheel.py
 
 docs: .venv/.book                ## the site, in both languages, in _docs/
 	$(BIN)/python -c "$(ALOUD); from tsformer_nb.press.site import build_sites; build_sites()"
@@ -39,8 +39,8 @@ bench: .venv/.bench              ## measure ours and the peers anew (four hours)
 
 archive: .venv/.bench            ## 51 data sets, three seeds, beside MiniRocket (three hours); begun anew, it goes on in runs/archive.csv
 	mkdir -p runs
-	$(BIN)/python -c "$(ALOUD); from tsformer_nb.lab.ucr_benchmark import rank_everything, summarised; \
-	                  print(summarised(rank_everything('runs/archive.csv')))"
+	$(BIN)/python -c "$(ALOUD); from tsformer_nb.lab.ucr_benchmark import run_benchmark, summarised; \
+	                  print(summarised(run_benchmark('runs/archive.csv')))"
 
 search: .venv/.bench             ## go on with the search for a better TSFormer
 	$(BIN)/python -c "from tsformer_nb.lab.search import search; search(20)"
