@@ -282,7 +282,7 @@ def _choose(data: Dataset, recipe, checkpoint=None, **options) -> Fitted:
 # %% ../nbs/library/fitting.ipynb #f1770021
 def fit(
     data: Dataset,  # its training part is used
-    model: str | type[Trained] | keras.Model = "auto",  # a name, a class with `for_data`, or a model to be trained in place
+    model: str | type[Trained] | keras.Model = "auto",  # a name, a class with `for_data`, or a model to train in place
     recipe: TrainingConfig | Mapping | None = None,  # a whole recipe, or what is to differ from the model's own
     *,
     scaling: str | None = None,  # one of `SCALINGS`: one scale for the set, one for each series, or none; None: chosen
