@@ -19,7 +19,8 @@ def words(text):
     if not re.search(japanese, text):
         return len(text.split())
     plain = re.sub(r"\]\([^)]*\)", "]", text)
-    return len(re.findall(japanese, plain)) / 2.5 + len(re.findall(r"[A-Za-z0-9][\w.,-]*", re.sub(japanese, " ", plain)))
+    others = re.findall(r"[A-Za-z0-9][\w.,-]*", re.sub(japanese, " ", plain))
+    return len(re.findall(japanese, plain)) / 2.5 + len(others)
 
 
 @pytest.mark.parametrize("name", READMES)
