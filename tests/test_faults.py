@@ -170,7 +170,7 @@ def test_a_run_is_not_written_over_by_accident(whole, tmp_path):
 FULL = """
 import resource, signal, sys
 import keras
-from tsformer_nb import runs
+from tsformer_nb import fitting
 from tsformer_nb.cli import main
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
@@ -183,7 +183,7 @@ class Fill(keras.callbacks.Callback):
         if now:
             resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 
-runs.progress_bar = Fill  # a callback of ours, in among those of a run
+fitting.progress_bar = Fill  # a callback of ours, in among those of a fit
 sys.exit(main(sys.argv[2:]))
 """
 

@@ -143,7 +143,7 @@ def test_there_and_back(stub):
 def test_the_revision_decides(stub, tmp_path):
     "Yesterday's model can be had tomorrow."
     first = command("publish", "FordA", "hf://anna/engines").stdout.split()[-1]
-    command("train", "--data", "sample", "--out", tmp_path / "run")
+    command("train", "--data", "sample", "--model", "collapsed", "--epochs", "2", "--out", tmp_path / "run")
     command("export", tmp_path / "run")
     second = command("publish", tmp_path / "run", "hf://anna/engines").stdout.split()[-1]
     assert first != second and {"model.tflite", "confusion.png"} <= set(stub.repos["anna/engines"]["main"])

@@ -53,7 +53,7 @@ def test_it_installs_into_an_empty_environment(kind, tmp_path):
     result = run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-index", "--no-deps",
                  "--no-build-isolation", built)
     assert result.returncode == 0, result.stderr
-    result = run(python, "-c", INSTALLED, cwd=tmp_path)
+    result = run(python, "-c", INSTALLED, cwd=tmp_path, PYTHONPATH="")
     assert result.returncode == 0, result.stderr
     shape, place, licence = result.stdout.splitlines()
     files = files_of(Path(place))
@@ -63,7 +63,7 @@ def test_it_installs_into_an_empty_environment(kind, tmp_path):
     assert shape == "(64, 500, 1)" and wanted <= files and not [name for name in files if name.startswith(outside)]
     assert {"tsformer_nb/shipped/FordA_sample_TRAIN.tsv.gz", "tsformer_nb/results/results.csv"} <= wanted
     assert Path(licence).read_bytes() == (ROOT / "LICENSE").read_bytes()
-    result = run(python.with_name("tsformer-nb"), "data", "sample", cwd=tmp_path)
+    result = run(python.with_name("tsformer-nb"), "data", "sample", cwd=tmp_path, PYTHONPATH="")
     assert result.returncode == 0 and "64 series" in result.stdout
 
 
