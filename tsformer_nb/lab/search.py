@@ -111,13 +111,14 @@ def validate(
     choice: dict,  # a value for each factor of `CHOICES`
     data: Dataset,  # only its training part is used
     fold: int,  # seed of the split, the weights and the order
+    **changes,  # fields of `TrainingConfig` to set otherwise
 ) -> dict:  # accuracy (dithered), accuracy_raw, loss, seconds, parameters
     "Train a candidate on most of the training series and judge it on the rest; the test series are not looked at."
     keras.backend.clear_session()
     keras.utils.set_random_seed(fold)
     model = candidate(choice, data)
     chosen = {name: choice[name] for name in ("shift", "flip", "learning_rate", "weight_decay", "epochs")}
-    recipe = TrainingConfig(seed=fold, **chosen)
+    recipe = TrainingConfig(**{"seed": fold, **chosen, **changes})
     _, seconds = timed(lambda: fit(data, model, recipe))
     held_out = split(data.y_train, recipe.validation, fold)[1]
     series, truth = data.x_train[held_out], data.y_train[held_out]
