@@ -75,8 +75,9 @@ STUDIES = {  # what each holds: columns that tell its rows apart, and how many o
         ("with sisters", "0", "0"): 17}),
     "worth": (("variant",), {(variant,): 50 for variant in ("frozen", *PRETRAINED)}),
     "tuning": (("data",), {(name,): 1 for name in FINETUNED}),
-    "formats": (("data", "variant"), {(name, variant): 1 for name in ("FordA", "ECG200")
-                                      for variant in ("Keras", *EXPORTS) if name == "FordA" or variant != "JavaScript"}),
+    "formats": (("data", "variant"), {
+        (name, variant): 1 for name in ("FordA", "ECG200") for variant in ("Keras", *EXPORTS)
+        if name == "FordA" or variant != "JavaScript"}),
     "page": (("page",), {("demo",): 1}),
     "sets": (("data", "model"), {(name, model): 3 for name in SETS for model in ("tsformer", "MiniRocket", "ridge")}),
 }

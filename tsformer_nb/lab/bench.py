@@ -198,7 +198,7 @@ def measure(
     seed: int,  # of everything random
     level: float = 0.01,  # of the dither in training, in standard deviations of the training series; 0: raw
 ) -> dict:  # a row of results
-    "Fit one entrant, and keep which test series it misclassifies; fitted raw, it is tested at σ = 0.01 as well."
+    "Fit one entrant and keep which test series it misclassifies; fitted raw, it is tested at σ = 0.01 as well."
     entrant, seconds = fitted(name, data, seed, level)
     return {"data": data.name, "model": name, "seed": seed, "trained": level, "seconds": seconds,
             **examine(entrant.predict, data, level or 0.01), **stamp("tensorflow", "aeon")}

@@ -130,7 +130,7 @@ class Corpus:
     tokens: np.ndarray  # (n_views, n_series, N_TOKENS, n_features) uint8; the first view is the series as it is
 
 
-def _tokens(patterns: RandomKernels, seen: np.ndarray) -> np.ndarray:  # (n, n_points, 1) -> (n, N_TOKENS, ..)
+def _tokens(patterns: RandomKernels, seen: np.ndarray) -> np.ndarray:  # (n_series, n_points, 1)
     "A token for each piece: how often each response is above its level there, and how often it is the largest."
     series = keras.Input(seen.shape[1:])
     with many_models():
