@@ -8,7 +8,7 @@ import pytest
 
 from conftest import ROOT, TORTURE, need, need_forda, run
 from tsformer_nb.press.bilingual import read_notebook, source
-from tsformer_nb.press.execution import execute
+from tsformer_nb.press.execution import execute_in_kernel
 
 CHAPTERS = sorted((ROOT / "nbs" / "chapters").glob("*.ipynb"))
 
@@ -79,4 +79,4 @@ def test_a_chapter_runs_from_the_wheel(path, wheel, monkeypatch, tmp_path):
     refused = run(sys.executable, "-c", "import tsformer_nb.lab", cwd=tmp_path)
     assert "No module named 'tsformer_nb.lab'" in refused.stderr
     shutil.copy(path, tmp_path)
-    execute(tmp_path / path.name)  # an error in a cell is raised
+    execute_in_kernel(tmp_path / path.name)  # an error in a cell is raised

@@ -68,8 +68,8 @@ def measure_default(
     right = (answer.argmax(axis=1) if ours else answer) == data.y_test
     loss = round(accuracy_and_loss(answer, data.y_test)[1], 4) if ours else ""
     return {"accuracy": round(float(right.mean()), 5), "loss": loss, "n_test": len(right),
-            "fit_by": model.model_name_ if ours else "", "fitting": fitting, "predicting": predicting,
-            "cores": os.cpu_count(), **stamp("tensorflow", "aeon")}
+            "fit_by": model.model_name_ if ours else "", "fitting": fitting,
+            "predicting": predicting, "cores": os.cpu_count(), **stamp("tensorflow", "aeon")}
 
 # %% ../../nbs/lab/ucr_benchmark.ipynb #dd34c548
 SISTERS = (("CricketX", "CricketY", "CricketZ"), ("EOGHorizontalSignal", "EOGVerticalSignal"), ("FaceAll", "FacesUCR"),
