@@ -40,8 +40,8 @@ def accuracy(data, **changes):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
         keras.utils.set_random_seed(0)
-        model = TSFormer(config_for(data, d_model=32, num_blocks=1, **changes))
-        fit(data, model, TrainingConfig(epochs=5, learning_rate=3e-3, validation=0))
+        model = TSFormer(config_for(data, d_model=16, num_heads=2, num_blocks=1, **changes))
+        fit(data, model, TrainingConfig(epochs=1, min_steps=40, learning_rate=1e-2, validation=0))
         return evaluate(model, data)["test_accuracy"]
 
 
@@ -314,26 +314,30 @@ def test_balanced_classes_count_alike():
 
 # ---------------------------------------------------------------- the archive
 
-UNEQUAL = ["AllGestureWiimoteX", "AllGestureWiimoteY", "AllGestureWiimoteZ", "DodgerLoopDay", "DodgerLoopGame",
-           "DodgerLoopWeekend", "GestureMidAirD1", "GestureMidAirD2", "GestureMidAirD3", "GesturePebbleZ1",
-           "GesturePebbleZ2"]
+# those of unequal lengths or with gaps, and of several channels; the first of each kind is trained on
+KINDS = [["AllGestureWiimoteX", "AllGestureWiimoteY", "AllGestureWiimoteZ"],
+         ["DodgerLoopDay", "DodgerLoopGame", "DodgerLoopWeekend"],
+         ["GestureMidAirD1", "GestureMidAirD2", "GestureMidAirD3"], ["GesturePebbleZ1", "GesturePebbleZ2"],
+         ["BasicMotions"], ["JapaneseVowels"]]
 
 
-@pytest.mark.parametrize("name", NAMES if TORTURE else [*UNEQUAL, "BasicMotions", "JapaneseVowels"])
+@pytest.mark.parametrize("name", NAMES if TORTURE else [name for kind in KINDS for name in kind])
 def test_every_set_on_offer_loads_and_trains(name):
     need(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
         data = load_dataset(name)
         model = make_model("tsformer", data)
-        history = fit(data, model, TrainingConfig(epochs=1, min_steps=1)).history
-    assert np.isfinite(history["loss"][0]) and np.isfinite(predict(model, data.x_test[:8])).all()
+        if TORTURE or name in [kind[0] for kind in KINDS]:
+            history = fit(data, model, TrainingConfig(epochs=1, min_steps=1)).history
+            assert np.isfinite(history["loss"][0])
+    assert np.isfinite(predict(model, data.x_test[:8])).all()
 
 
 def test_start_up_stays_light(tmp_path):
-    "What describes a data set needs no TensorFlow."
+    "What describes a data set of numbers needs neither TensorFlow nor pandas."
     (tmp_path / "m.csv").write_text(table(","))
     code = ("import sys; from tsformer_nb.cli import main; status = main(['data', sys.argv[1]]); "
-            "print(status, sorted({'tensorflow', 'keras'} & set(sys.modules)))")
+            "print(status, sorted({'tensorflow', 'keras', 'pandas'} & set(sys.modules)))")
     result = run(sys.executable, "-c", code, tmp_path / "m.csv")
     assert result.stdout.splitlines()[-1] == "0 []"

@@ -1,12 +1,14 @@
 "Tables as other programs write them: which column is what is found out and told, and a sister file is read alike."
+import random
 import re
 import warnings
 
 import numpy as np
 import pytest
 
-from conftest import fuzz
+from conftest import TOKENS, damaged, fuzz
 from tsformer_nb.data import load_dataset
+from tsformer_nb.io import tables
 from tsformer_nb.io.files import InputError, InputWarning
 from tsformer_nb.io.loading import read_file
 
@@ -103,6 +105,40 @@ def test_a_sorted_test_file_is_no_table_of_time_steps(tmp_path):
     with pytest.warns(InputWarning, match="the labels stand in column 1"):
         data = load_dataset(tmp_path)
     assert data.x_test.shape == data.x_train.shape == (120, 3, 1)
+
+
+def read_by(path, smallest, monkeypatch):
+    "What a table holds, and what was reported, where pandas reads files of more than some bytes."
+    monkeypatch.setattr(tables, "SMALL_FILE", smallest)
+    with warnings.catch_warnings(record=True) as reported:
+        warnings.simplefilter("always")
+        try:
+            table = tables.read_table(path)
+        except InputError as error:
+            return str(error)
+    texts = [table.texts(n) for n in range(table.cells.shape[1])]
+    values = [[float(text) if tables.PLAIN_NUMBER.fullmatch(text) else text for text in column] for column in texts]
+    lines = [table.line(row) for row in range(len(table.cells))]
+    return values, table.names, lines, {str(one.message) for one in reported}
+
+
+def test_a_table_is_the_same_whoever_reads_it(tmp_path, monkeypatch):
+    "What pandas takes for sound has the same fields, names, lines and warnings if it is read field by field."
+    sound = ["label,t0,t1,t2\n" + "".join(f"{'ab'[n % 2]},{n / 8},{n},{-n}\n" for n in range(30)),
+             "id;time;ax;label\n" + "".join(f"00{n // 5};{n % 5};{n},5;{'ab'[n // 5 % 2]}\n" for n in range(30)),
+             "# a logger\n" + rows_of(KINDS, STEPS, separator="\t"), rows_of(KEYS, STEPS, KINDS),
+             re.sub(r"-?0\.1\d*", "?", rows_of(STEPS, KINDS)).replace("\n", ",\n"),
+             "label t0 t1\n" + "".join(f"{n} walk-fast {n / 8}  {n}\n" for n in range(30))]
+    taken, by_pandas = [], tables._by_pandas
+    monkeypatch.setattr(tables, "_by_pandas", lambda *given: taken.append(by_pandas(*given)) or taken[-1])
+    rng, path = random.Random(0), tmp_path / "mine.csv"
+    for trial in range(250):
+        content = sound[trial % len(sound)].encode()
+        path.write_bytes(content if trial < len(sound) else
+                         damaged(content, rng, [*TOKENS, b";", b"?", b"0,5", b"\n\n", b"#"]))
+        assert read_by(path, 0, monkeypatch) == read_by(path, 10**9, monkeypatch), path.read_bytes()
+    assert None not in taken[:len(sound)] and 50 < len(list(filter(None, taken))) < len(taken)
+    assert taken[1].texts(0)[:6] == ["000"] * 5 + ["001"]  # names of recordings stay as they are written
 
 
 # ---------------------------------------------------------------- Parquet

@@ -98,7 +98,7 @@ def _fault_of(field: str) -> str | None:
     return None
 
 # %% ../../nbs/library/tables.ipynb #tab-sniff
-COMMA_NUMBER = re.compile(r" *[-+]?\d+,\d+([eE][-+]?\d+)? *", re.ASCII)
+COMMA_NUMBER = re.compile(r" *[-+]?(\d+,\d*|,\d+)([eE][-+]?\d+)? *", re.ASCII)
 
 
 def first_lines(path: Path, n: int = 20) -> dict[int, str]:  # by their numbers, from 1
@@ -173,6 +173,10 @@ def _decimal_commas(rows: list[list[str]]) -> bool:
     fields = [field for row in rows[:20] for field in row]
     return any(map(COMMA_NUMBER.fullmatch, fields)) and not any(re.search(r"\d\.\d", field) for field in fields)
 
+
+def _with_point(field: str) -> str:
+    return field.replace(",", ".") if COMMA_NUMBER.fullmatch(field) else field
+
 # %% ../../nbs/library/tables.ipynb #c2e2c1c3
 SMALL_FILE = 1_000_000  # bytes: read field by field before pandas is imported
 
@@ -218,7 +222,8 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
         above, body = list(first)[header] - 1, rows[header:]  # lines before the first row of values
         commas = _decimal_commas(body)
         between = [*first] != [*range(min(first), min(first) + len(first))]  # remarks, or lines of separators
-        if between or len(rows) < len(first) or not n_rows or commas and separator == ",":
+        quotes = separator is None and any('"' in line for line in first.values())  # as R writes them
+        if between or quotes or len(rows) < len(first) or not n_rows or commas and separator == ",":
             return None
         width = max(map(_last_filled, rows))
         words = {n for n in range(width) for row in body if not _typed(row[n:n + 1])}
@@ -239,7 +244,8 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
             or behind.notna().any(axis=None) or frame.iloc[:, -1].isna().any()):  # so ends a row that is too short
         return None
     for n in words:
-        frame[n] = frame[n].astype(object).where(frame[n].notna(), "").str.strip()
+        texts = frame[n].astype(object).where(frame[n].notna(), "").str.strip()
+        frame[n] = texts.map(_with_point) if commas else texts
     _report(path, above - header, header, commas)
     return Table(path, frame, names, np.arange(above + 1, n_rows + 1))
 
@@ -286,7 +292,7 @@ def _field_by_field(path: Path, separator: str | None) -> Table:
     commas = _decimal_commas(rows[header:])
     cells = np.full((len(rows) - header, max(sizes[-1], len(names))), "", dtype=object)
     for n, row in enumerate(rows[header:]):
-        cells[n, :len(row)] = [one.replace(",", ".") if commas and COMMA_NUMBER.fullmatch(one) else one for one in row]
+        cells[n, :len(row)] = [*map(_with_point, row)] if commas else row
     _report(path, remarks, header, commas)
     return Table(path, cells, names, np.array(lines[header:]))
 
