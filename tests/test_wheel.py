@@ -52,12 +52,25 @@ def test_a_chapter_imports_nothing_that_the_wheel_lacks(path):
             assert beyond_the_wheel(source(cell)) == [], source(cell)[:80]
 
 
+WITHOUT = """
+import sys
+
+class Refused:
+    def find_spec(name, path=None, target=None):
+        if name.startswith(("tsformer_nb.lab", "tsformer_nb.press")):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Refused)
+"""  # an editable installation would find them in the repository
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     "A folder that holds what the wheel installs."
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(ROOT / "tsformer_nb", folder / "tsformer_nb",
                     ignore=shutil.ignore_patterns("lab", "press", "__pycache__"))
+    (folder / "sitecustomize.py").write_text(WITHOUT)
     (folder / "tsformer_nb" / "results").mkdir()
     for path in (ROOT / "nbs" / "results").glob("*.csv"):
         shutil.copy(path, folder / "tsformer_nb" / "results")
