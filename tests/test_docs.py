@@ -36,6 +36,7 @@ def test_the_readme_is_short_and_shows_the_stored_results(name):
         re.match(r"\|[^|]+\|", line)[0] for line in (shown[1], shown[-1])]
 
 
+@pytest.mark.slow  # six seconds
 def test_the_five_lines_of_the_home_page_run():
     "With the sample, and the model that is fitted in seconds."
     cells = [source(cell) for cell in read_notebook(ROOT / "nbs" / "index.ipynb")["cells"]]
