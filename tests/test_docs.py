@@ -1,4 +1,4 @@
-"README, glossary of results, templates: what stands outside the notebooks says what is there."
+"READMEs and other pages outside the notebooks: what they show and name is there."
 import contextlib
 import io
 import re
@@ -13,20 +13,9 @@ from tsformer_nb.press.bilingual import one_half, read_notebook, source
 READMES = {"README.md": "en", "README.ja.md": "ja"}
 
 
-def words(text):
-    "Words as they are parted by blanks; kana and kanji count as words of 2.5 letters, addresses do not count there."
-    japanese = "[ぁ-んァ-ヶー一-龥々]"
-    if not re.search(japanese, text):
-        return len(text.split())
-    plain = re.sub(r"\]\([^)]*\)", "]", text)
-    others = re.findall(r"[A-Za-z0-9][\w.,-]*", re.sub(japanese, " ", plain))
-    return len(re.findall(japanese, plain)) / 2.5 + len(others)
-
-
 @pytest.mark.parametrize("name", READMES)
-def test_the_readme_is_short_and_shows_the_stored_results(name):
+def test_the_readme_shows_the_stored_results(name):
     text = (ROOT / name).read_text(encoding="utf-8")
-    assert words(text.replace("日本語", "")) <= 700 and "make train" in text and "make test" in text
     rows = read_rows(ROOT / "nbs" / "results" / "results.csv")
     table = one_half(results_table(rows), READMES[name])
     shown = [line for line in text.splitlines() if line.startswith("| ")]
