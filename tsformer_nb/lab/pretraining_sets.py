@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from ..data import Dataset, load_dataset
-from ..encoding import encoded, in_batches, many_models
+from ..kernel_model import encoded, in_batches, many_models
 from ..figures import stored
 from ..kernel_model import KernelEncoder, by_kind, kernel_config_for, set_levels
 from ..kernels import DILATIONS, RandomKernels, adapt_levels
