@@ -330,7 +330,7 @@ def test_the_published_model_looks_at_nothing(open_page, folder, from_disk):
 def test_the_twin_in_keras(folder):
     "What ships is a dense layer behind a constant: the weights in the file, and plain NumPy, say the same."
     file = (folder / "published-model.bin").read_bytes()
-    length = int.model_from_bytes(file[:4], "little")
+    length = int.from_bytes(file[:4], "little")
     header, weights, place = json.loads(file[4:4 + length]), {}, 4 + length
     for name, size in header["tensors"]:
         weights[name] = np.frombuffer(file, "<f4", size, place)
@@ -351,7 +351,7 @@ def own_page(tmp_path_factory):
     rows = [f"{name},{','.join(f'{v:.4f}' for v in 20 + 5 * np.sin(wave * (n + 1)) + rng.normal(size=60))}"
             for _ in range(20) for n, name in enumerate(("calm", "gusty <b>", "storm"))]
     (home / "wind.csv").write_text("\n".join(rows) + "\n")
-    assert main(["train", "--data", str(home / "wind.csv"), "--model", "tsformer", "--epochs", "3", "--label", "first",
+    assert main(["train", "--data", str(home / "wind.csv"), "--model", "tsformer", "--epochs", "1", "--label", "first",
                  "--out", str(home / "run")]) in (0, None)
     assert main(["export", str(home / "run"), "--format", "web"]) in (0, None)
     return home / "run" / "web"

@@ -196,7 +196,11 @@ def test_notebooks_to_take_away_are_in_one_language(site):
     for lang in LANGUAGES:
         for path in notebooks():
             taken = site / lang / "notebooks" / path.name
-            nbformat.validate(nbformat.read(taken, as_version=4))
+            valid = nbformat.read(taken, as_version=4)
+            for cell in valid.cells:  # outputs are as saved, and long
+                if cell.cell_type == "code":
+                    cell.outputs = []
+            nbformat.validate(valid)
             cells = read_notebook(taken)["cells"]
             assert {language(cell) for cell in cells} == {None, lang}
             compile(TransformerManager().transform_cell(source(cells[1])), path.name, "exec")
