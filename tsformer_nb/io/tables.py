@@ -239,7 +239,7 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
     behind, frame = frame.iloc[:, width:], frame.iloc[:, :width]  # a separator behind the last field
     names = _names(rows[0], width) if header else ()
     strange = [n for n, kind in frame.dtypes.items() if kind.kind not in "iuf" and n not in words]
-    largest = max([*frame.max(numeric_only=True), *-frame.min(numeric_only=True)], default=0)
+    largest = np.nanmax([0, *frame.max(numeric_only=True), *-frame.min(numeric_only=True)])  # some hold no value
     if (strange or largest > LARGEST_VALUE or len(frame) != n_rows - above or len(names) not in (0, width)
             or behind.notna().any(axis=None) or frame.iloc[:, -1].isna().any()):  # so ends a row that is too short
         return None
