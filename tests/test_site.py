@@ -10,11 +10,11 @@ import pytest
 from conftest import AXE, DESKTOP, PHONE, ROOT, TORTURE, missing, run, served, watch
 from tsformer_nb.io.files import InputError
 from tsformer_nb.press.bilingual import LANGUAGES, language, notebooks, read_notebook, source
-from tsformer_nb.press.pages import CODE, JAPANESE, KINDS, page_name
+from tsformer_nb.press.pages import API, CODE, JAPANESE, KINDS, page_name
 from tsformer_nb.press.reference import modules, symbols
 from tsformer_nb.press.site import configuration, finish_libraries, renderer
 
-PAGES = [page_name(path) for path in notebooks()] + ["reference"]
+PAGES = [page_name(path) for path in notebooks()] + [API]
 CHAPTERS = [page_name(path) for path in notebooks() if path.name[0].isdigit()]
 BASE = "/any/base"  # the site must work under any address
 ALOUD = re.search(r"^ALOUD := (.*?[^\\])$", (ROOT / "Makefile").read_text(), re.M | re.S)[1].replace("\\\n", "")
@@ -185,7 +185,7 @@ def test_the_reference_holds_every_public_name(site):
         anchors = [part["id"] for part in soup.select("main [id]")]
         assert len(set(anchors)) == len(anchors)
     assert {"data.load_dataset", "press.pages.kind_of"} <= set(symbols())
-    links = {link["href"] for link in soup_of(site / "en" / "pages.html").select("a.name")}
+    links = {link["href"] for link in soup_of(site / "en" / "press_pages.html").select("a.name")}
     assert "reference.html#press.pages.kind_of" in links and soup_of(site / "en" / "training.html").select("a.name")
 
 
@@ -195,7 +195,7 @@ def test_notebooks_to_take_away_are_in_one_language(site):
 
     for lang in LANGUAGES:
         for path in notebooks():
-            taken = site / lang / "notebooks" / path.name
+            taken = site / lang / "notebooks" / f"{page_name(path)}.ipynb"
             valid = nbformat.read(taken, as_version=4)
             for cell in valid.cells:  # outputs are as saved, and long
                 if cell.cell_type == "code":
@@ -280,7 +280,7 @@ START_AXE = """(whole) => {  // and do not wait for it
 AXE_FOUND = """window.scan.then(result => [result.passes.length, result.violations.map(
     fault => [fault.impact, fault.id, fault.nodes.slice(0, 3).map(node => node.html.slice(0, 160))])])"""
 MOVING = ("leaks", "spectrum", "attention", "diagnosis", "web")
-ALL_KINDS = (*MOVING, "index", "glossary", "reference", "site")  # those, pages unlike the others, and a diagram
+ALL_KINDS = (*MOVING, "index", "glossary", API, "press_site")  # those, pages unlike the others, and a diagram
 
 
 def look(page, address, scheme, viewport=DESKTOP, whole=False):

@@ -21,9 +21,9 @@ from ..deploy.export import about_model
 from ..deploy.web import write_page
 from ..figures import ROOT, repository_file
 from ..io.files import InputError
-from .bilingual import LANGUAGES, folder_of, notebooks, read_notebook
+from .bilingual import LANGUAGES, folder_of, notebooks
 from .pages import (
-    JAPANESE, finish, heading_of, numbered_title, page_name, stage_notebook, standalone_notebook)
+    JAPANESE, API, finish, heading_of, numbered_title, page_name, stage_notebook, standalone_notebook)
 from .reference import reference, symbols
 from ..runs import load_run
 
@@ -68,7 +68,7 @@ def sidebar(
     entry = lambda path: {"text": numbered_title(path, lang), "href": f"{page_name(path)}.ipynb"}
     found = {title: [entry(path) for path in paths if path.stem != "index"] for title, paths in sections(lang).items()}
     single = found.pop("", [])
-    return [{"section": title, "contents": entries} for title, entries in found.items()] + single + ["reference.qmd"]
+    return [{"section": title, "contents": entries} for title, entries in found.items()] + single + [f"{API}.qmd"]
 
 
 def contents(
@@ -118,13 +118,13 @@ def stage(
     shutil.copytree(ROOT / "nbs" / "site", folder, dirs_exist_ok=True)
     for path in notebooks():
         name = page_name(path)
-        notebook = stage_notebook(read_notebook(path), lang, name)
+        notebook = stage_notebook(path, lang)
         if name == "index":
             notebook["cells"].append(mk_cell(contents(lang), "markdown"))
         write_nb(notebook, folder / f"{name}.ipynb")
     config = yaml.safe_dump(configuration(lang), allow_unicode=True, sort_keys=False)
     (folder / "_quarto.yml").write_text(config, encoding="utf-8")
-    (folder / "reference.qmd").write_text(reference(lang), encoding="utf-8")
+    (folder / f"{API}.qmd").write_text(reference(lang), encoding="utf-8")
     return folder
 
 # %% ../../nbs/press/site.ipynb #8479eb29
@@ -202,9 +202,9 @@ def _finish_pages(folder: Path, lang: str) -> None:
         page.write_text(text, encoding="utf-8")
     finish_libraries(folder / "site_libs", lang)
     (folder / "notebooks").mkdir()
-    for path in paths.values():
-        text = json.dumps(standalone_notebook(read_notebook(path), lang), ensure_ascii=False, indent=1)
-        (folder / "notebooks" / path.name).write_text(text + "\n", encoding="utf-8")
+    for name, path in paths.items():
+        text = json.dumps(standalone_notebook(path, lang), ensure_ascii=False, indent=1)
+        (folder / "notebooks" / f"{name}.ipynb").write_text(text + "\n", encoding="utf-8")
 
 
 def build_site(
