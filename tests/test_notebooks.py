@@ -67,7 +67,8 @@ def offline(monkeypatch, tmp_path_factory):
 def notebook_of(folder, source):
     "A notebook of one cell."
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None, "source": [source]}
-    (folder / "tiny.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    whole = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "tiny.ipynb").write_text(json.dumps(whole))
     return folder / "tiny.ipynb"
 
 
@@ -122,7 +123,7 @@ def test_notebook_on_sample(name, monkeypatch, tmp_path):
     execute(shutil.copy(PATHS[name], tmp_path), skip=("slow", "forda"))
 
 
-@pytest.mark.skipif(not TORTURE, reason="takes minutes: `make torture`; test_notebook runs the same cells, and `left` is empty")
+@pytest.mark.skipif(not TORTURE, reason="takes minutes: `make torture`; test_notebook runs the same cells")
 @pytest.mark.parametrize("workers", [0, 1, 2, 4])
 def test_nbdev_test_passes_with_any_number_of_workers(workers):
     result = run(tool("nbdev_test"), "--n_workers", workers, timeout=3600)
@@ -174,8 +175,10 @@ def test_a_failing_notebook_fails(tmp_path):
     ("import logging; logging.getLogger().addHandler(logging.NullHandler())", "logger root"),
     ("import warnings; warnings.simplefilter('ignore')", "warnings of every kind"),
     ("import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)", "Ctrl-C"),
-    ("import keras\n@keras.saving.register_keras_serializable('tsformer_nb')\nclass A(keras.Layer): pass", "Keras's tsf"),
-    ("from tsformer_nb import data\ndef load_dataset(name): pass\ndata.load_dataset = load_dataset", "tsformer_nb.data"),
+    ("import keras\n@keras.saving.register_keras_serializable('tsformer_nb')\nclass A(keras.Layer): pass",
+     "Keras's tsf"),
+    ("from tsformer_nb import data\ndef load_dataset(name): pass\ndata.load_dataset = load_dataset",
+     "tsformer_nb.data"),
 ])
 def test_what_a_notebook_leaves_in_its_process_is_told(tmp_path, source, what):
     left = execute(notebook_of(tmp_path, source))[1]

@@ -9,11 +9,13 @@ import pytest
 from conftest import ROOT, TORTURE
 
 pytestmark = pytest.mark.skipif(not TORTURE, reason="takes minutes: `make torture`")
-HANDFUL = ["tests/test_notebooks.py::test_notebook[02_spectrum.ipynb]", "tests/test_notebooks.py::test_notebook[files.ipynb]",
+HANDFUL = ["tests/test_notebooks.py::test_notebook[02_spectrum.ipynb]",
+           "tests/test_notebooks.py::test_notebook[files.ipynb]",
            "tests/test_notebooks.py::test_notebook[figures.ipynb]", "tests/test_notebooks.py::test_notebook[cli.ipynb]",
            "tests/test_notebooks.py::test_notebook_in_a_kernel[figures.ipynb]", "tests/test_package.py",
            "tests/test_command_line.py", "tests/test_reader.py", "tests/test_faults.py::test_ctrl_c_says_how_to_go_on"]
-SET = {"MPLBACKEND": "Agg", "KERAS_BACKEND": "jax", "TSFORMER_BOOK_DATA": "sample", "TZ": "Asia/Kathmandu", "COLUMNS": "30",
+SET = {"MPLBACKEND": "Agg", "KERAS_BACKEND": "jax", "TSFORMER_BOOK_DATA": "sample", "TZ": "Asia/Kathmandu",
+       "COLUMNS": "30",
        "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "always", "PYTHONHASHSEED": "7"}
 POWERLESS = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")  # root, but bound by permissions as anybody is
 NO_NETWORK = ("unshare", "--net")
@@ -62,7 +64,10 @@ def test_a_home_that_cannot_be_written_and_no_powers(tmp_path):
     assert passed(tests(*POWERLESS, environment={"HOME": str(home), **data}))
 
 
-@pytest.mark.skipif(not shutil.which("unshare") or subprocess.run([*NO_NETWORK, "true"]).returncode, reason="no unshare")
+ALONE = shutil.which("unshare") and not subprocess.run([*NO_NETWORK, "true"]).returncode
+
+
+@pytest.mark.skipif(not ALONE, reason="no unshare")
 def test_no_network():
     assert passed(tests(*NO_NETWORK, "sh", "-c", 'ip link set lo up; exec "$@"', "sh"))
 

@@ -130,7 +130,7 @@ def split_rows(
     "Rows that hold anything; between blanks, R writes words in quotes."
     reader = csv.reader(lines, delimiter=separator, strict=True) if separator else None
     for n_line, row in enumerate(reader or lines, 1):
-        parts = row if reader else [field.strip('"') for field in re.findall(r'"[^"]*"|\S+', row)]
+        parts = [field.strip('"') for field in re.findall(r'"[^"]*"|\S+', row)] if isinstance(row, str) else row
         if any(fields := [field.strip() for field in parts]):
             yield reader.line_num if reader else n_line, fields
 
@@ -280,7 +280,8 @@ def _field_by_field(path: Path, separator: str | None) -> Table:
         raise InputError(f"{path} holds separators only: expected one series a line, or a row a time step.")
     header, width = has_header(rows), max(map(_last_filled, rows))
     rows = [row[:width] for row in rows]  # some programs write a separator behind the last field
-    sizes, names = sorted({len(row) for row in rows[header:]}), ()
+    sizes = sorted({len(row) for row in rows[header:]})
+    names: tuple[str, ...] = ()
     if header:
         names = _names(rows[0], sizes[-1] if len(sizes) == 1 else 0)
         if wrong := [n for n, row in enumerate(rows) if len(row) > len(names)]:

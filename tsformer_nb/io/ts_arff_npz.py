@@ -50,7 +50,7 @@ LONGEST_LABEL = 200  # letters
 
 def checked_labels(
     found: Recordings,  # the series, for messages
-    texts: Sequence[str],  # their labels, as a file writes them
+    texts: Sequence,  # their labels, as a file writes them: text
 ) -> np.ndarray:  # (n_series,) as `labels_from` gives them
     "Labels, none of which is missing; raises `InputError` that names the place."
     for row, text in enumerate(texts):

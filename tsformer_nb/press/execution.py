@@ -165,7 +165,8 @@ def left_behind(
             if before.get(name) != after.get(name)]
 
 # %% ../../nbs/press/execution.ipynb #645f1bb3
-IMPORTED = ("tensorflow", "keras", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "scipy.signal", "scipy.stats",
+IMPORTED = ("tensorflow", "keras", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "scipy.signal",
+            "scipy.stats",
             "sklearn.ensemble", "sklearn.linear_model", "sklearn.tree")  # before a notebook's process is forked
 
 
@@ -207,7 +208,8 @@ def _waiting(
     search_path: str | None,  # PYTHONPATH: read when Python starts
 ) -> subprocess.Popen:  # the process that waits; it ends with ours
     command = [sys.executable, "-c", "from tsformer_nb.press.execution import serve; serve()"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                            text=True,
                             cwd=ROOT, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}, start_new_session=True)
 
 
@@ -279,9 +281,10 @@ def execute_in_kernel(
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
-    ran = nbformat.from_dict({**notebook, "cells": [cell for cell in notebook.cells
-                                                    if not cell.source.startswith(tuple(f"#| {flag}" for flag in skip))]})
-    client = NotebookClient(ran, timeout=900, kernel_name="python3", resources={"metadata": {"path": Path(path).parent}})
+    flags = tuple(f"#| {flag}" for flag in skip)
+    cells = [cell for cell in notebook.cells if not cell.source.startswith(flags)]
+    ran, place = nbformat.from_dict({**notebook, "cells": cells}), {"metadata": {"path": Path(path).parent}}
+    client = NotebookClient(ran, timeout=900, kernel_name="python3", resources=place)
     client.execute(env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ})
     for cell in ran.cells:
         if cell.cell_type == "code":

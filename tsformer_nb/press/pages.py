@@ -277,7 +277,7 @@ COMMENT = {
             "ja": "Colab など、本書のリポジトリがない場所では、取得してインストールします"},
 }
 SKIPPED = {"en": "%%script echo This takes long; the book shows what it stored. Delete this line to run it.",
-           "ja": "%%script echo 時間がかかるため省略します。本書は保存済みの結果を示します。実行するには、この行を消してください。"}
+           "ja": "%%script echo 時間がかかるため省略し、保存済みの結果を示します。実行するにはこの行を消してください。"}
 
 # %% ../../nbs/press/pages.ipynb #3d18477b
 def standalone_notebook(
