@@ -241,7 +241,7 @@ def pytest_collection_modifyitems(items):
                   for fixture in fixtures if fixture.baseid.endswith(".py") and fixture.scope in ("module", "session")}
         if shared:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-        if "browser" in item.fixturenames or "firefox" in item.fixturenames:
+        if shared or "browser" in item.fixturenames or "fuzz" in item.name:
             item.add_marker(pytest.mark.slow)
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from conftest import KILLS, PREDICT, TORTURE, command, run, tool
 
+pytestmark = pytest.mark.slow
 TRAIN = ("train", "--data", "sample", "--epochs", "4")
 QUICK = ("train", "--data", "sample", "--epochs", "60", "--model", "collapsed")  # where any model shows it
 

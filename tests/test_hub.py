@@ -18,6 +18,8 @@ from tsformer_nb.evaluation import predict
 hub = pytest.importorskip("huggingface_hub")
 TOKEN = "hf_NobodyMayEverSeeThisToken"
 
+pytestmark = pytest.mark.slow
+
 
 class Stub(http.server.BaseHTTPRequestHandler):
     "As much of the hub as a run needs; `server.refuse` makes it fail at a path."

@@ -14,6 +14,7 @@ from conftest import ROOT, TORTURE, need, need_forda, run, tool, why_no_forda
 from tsformer_nb.press.bilingual import notebooks, read_notebook
 from tsformer_nb.press.execution import SAVED_ON, execute, execute_in_kernel, output_faults, processor
 
+pytestmark = pytest.mark.slow
 PATHS = {path.name: path for path in notebooks()}
 NOTEBOOKS = list(PATHS)
 WITH_DATA = [name for name in NOTEBOOKS if "TSFORMER_BOOK_DATA" in PATHS[name].read_text()]

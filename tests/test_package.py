@@ -35,6 +35,7 @@ print(*place.parent.glob("tsformer_nb-*.dist-info/**/LICENSE"))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_it_installs_into_an_empty_environment(kind, tmp_path):
     """With every module that a user imports, the data, stored results and the licence; without lab and press.
@@ -89,6 +90,7 @@ def test_the_version_stands_in_three_places_alike():
     assert tsformer_nb.__version__ == version
 
 
+@pytest.mark.slow
 def test_export_and_clean_change_nothing(tmp_path):
     "The package is what the notebooks say, and the notebooks are clean."
     copy = copy_of_checkout(tmp_path / "copy")
