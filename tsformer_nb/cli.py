@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SET', 'COMMANDS', 'Parser', 'number', 'share', 'layout_of', 'parser', 'messages_shown', 'error_sentence',
-           'interruptible', 'start_keras', 'data_command', 'train_command', 'evaluate_command', 'predict_command',
-           'export_command', 'publish_command', 'main', 'command']
+           'interruptible', 'postponed', 'start_keras', 'data_command', 'train_command', 'evaluate_command',
+           'predict_command', 'export_command', 'publish_command', 'main', 'command']
 
 # %% ../nbs/library/cli.ipynb #6dd0c97e
 import argparse
@@ -213,11 +213,33 @@ def interruptible():
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # %% ../nbs/library/cli.ipynb #494c3299
+@contextmanager
+def postponed():
+    "Ctrl-C waits for the end: raised in the middle of TensorFlow's import, it may crash. A second one does not wait."
+    pressed, usual = [], signal.getsignal(signal.SIGINT)
+
+    def press(*place):
+        if pressed:
+            usual(*place)
+        pressed.append(place)
+
+    heard = callable(usual) and threading.current_thread() is threading.main_thread()
+    if heard:
+        signal.signal(signal.SIGINT, press)
+    try:
+        yield
+    finally:
+        if heard:
+            signal.signal(signal.SIGINT, usual)
+        if pressed:
+            usual(*pressed[0])
+
+
 def start_keras() -> None:
     "Import Keras without TensorFlow's chatter; raises `InputError` if it cannot start."
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with silenced():  # some of that chatter comes from C++ before any log level is read
+        with silenced(), postponed():  # some of that chatter comes from C++ before any log level is read
             import keras
 
             keras.ops.zeros(1)  # TensorFlow looks for GPUs, and complains, at the first operation
