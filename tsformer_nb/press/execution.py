@@ -170,6 +170,12 @@ IMPORTED = ("tensorflow", "keras", "matplotlib.pyplot", "matplotlib_inline.backe
             "sklearn.ensemble", "sklearn.linear_model", "sklearn.tree")  # before a notebook's process is forked
 
 
+def _send(stream, line) -> None:
+    "A line to the other process."
+    stream.write(f"{line}\n")
+    stream.flush()
+
+
 def serve() -> None:
     "What the waiting process does: import, then fork for each request; the copy runs a notebook and ends."
     for name in IMPORTED:
@@ -178,9 +184,9 @@ def serve() -> None:
         child = os.fork()
         if child == 0:
             return run_cells(**json.loads(line))
-        print(child, flush=True)
+        _send(sys.stdout, child)
         os.waitpid(child, 0)
-        print("ended", flush=True)
+        _send(sys.stdout, "ended")
 
 
 def run_cells(
@@ -220,7 +226,7 @@ def _run_in_a_process(path: Path, skip: Sequence[str], timeout: float) -> tuple[
     with tempfile.TemporaryDirectory() as folder:
         environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "TMPDIR": folder, "IPYTHONDIR": folder}
         request = {"path": str(path), "skip": [*skip], "environment": environment, "folder": folder}
-        print(json.dumps(request), file=server.stdin, flush=True)
+        _send(server.stdin, json.dumps(request))
         child, ended = int(server.stdout.readline()), False
         try:
             ended = bool(select.select([server.stdout], [], [], timeout)[0])
