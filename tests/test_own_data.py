@@ -276,7 +276,7 @@ def test_a_model_of_unequal_series_is_saved_with_its_masks(tmp_path):
     assert again.config == model.config and again.config.unequal
     np.testing.assert_allclose(predict(again, data.x_test), predict(model, data.x_test), atol=1e-6)
     assert (lengths_of(data.x_train) < 60).any()
-    with pytest.raises(InputError, match="cannot take: choose the model tsformer"):
+    with pytest.raises(InputError, match="cannot take, with or without its encoder: choose the model tsformer"):
         make_model("published", data)
 
 
@@ -335,9 +335,10 @@ def test_every_set_on_offer_loads_and_trains(name):
 
 
 def test_start_up_stays_light(tmp_path):
-    "What describes a data set of numbers needs neither TensorFlow nor pandas."
+    "What describes a data set needs no TensorFlow; what reads one of numbers, no pandas either."
     (tmp_path / "m.csv").write_text(table(","))
-    code = ("import sys; from tsformer_nb.cli import main; status = main(['data', sys.argv[1]]); "
-            "print(status, sorted({'tensorflow', 'keras', 'pandas'} & set(sys.modules)))")
+    code = ("import sys; from tsformer_nb.data import load_dataset; load_dataset(sys.argv[1]); "
+            "read = 'pandas' in sys.modules; from tsformer_nb.cli import main; status = main(['data', sys.argv[1]]); "
+            "print(status, read, sorted({'tensorflow', 'keras'} & set(sys.modules)))")
     result = run(sys.executable, "-c", code, tmp_path / "m.csv")
-    assert result.stdout.splitlines()[-1] == "0 []"
+    assert result.stdout.splitlines()[-1] == "0 False []"
