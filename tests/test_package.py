@@ -1,5 +1,6 @@
 "What an installed copy must hold, and that the package is what the notebooks export."
 import configparser
+import os
 import re
 import subprocess
 import sys
@@ -131,6 +132,11 @@ def modules():
     found = modules_of(ROOT / "tsformer_nb")
     assert "press.bilingual" in found["press.pages"] and sum(map(len, found.values())) > 100  # it sees what there is
     return found
+
+
+def test_what_a_module_has_made_is_made_once(modules, request):
+    "`make test` runs two workers; pytest 9.2 made pytest-xdist forget which tests belong together."
+    assert "PYTEST_XDIST_WORKER" not in os.environ or request.node.nodeid.endswith("@test_package")
 
 
 def test_arrows_between_modules_point_one_way(modules):

@@ -27,7 +27,7 @@ from .measurements import fill_in, stamp, timed
 from .pretraining_sets import N_TOKENS, Corpus, corpus, family_folds, inside, kernel_of
 from ..recipes import TrainingConfig
 from ..runs import CheckpointCallback
-from ..training import progress_bar
+from ..training import WarmUpCosine, progress_bar
 from ..variants import ConvBlock
 
 # %% ../../nbs/lab/pretraining.ipynb #acb6759e
@@ -166,9 +166,10 @@ def pretrain(
     if not epochs:
         return model.encoder
     total = epochs * steps
-    rate = keras.optimizers.schedules.CosineDecay(0., total * 9 // 10, warmup_target=2e-3, warmup_steps=total // 10)
+    rate = WarmUpCosine(2e-3, total // 10, total * 9 // 10)
     loss = supervised_loss(batches.first) if task == "supervised" else contrastive_loss
     model.compile(keras.optimizers.AdamW(rate, weight_decay=.05), loss)
+    model.optimizer.build(model.trainable_variables)  # see `compile_model`
     checkpoints = [CheckpointCallback(Path(folder), {"task": task, **sizes}, resume)] if folder else []
     for checkpoint in checkpoints:
         batches.epoch = checkpoint.begin(model, TrainingConfig(epochs=epochs, seed=seed))
