@@ -67,7 +67,7 @@ TEST_FILE = "the file of the test part, where it lies elsewhere"
 
 
 def _set_arguments(command: argparse.ArgumentParser) -> None:
-    "How a table is to be read, where it does not show: the same words for all commands."
+    "How to read a table, where the file does not show it: the same options for all commands."
     table = command.add_argument_group("a table of your own, where its layout does not show")
     table.add_argument("--label", metavar="COLUMN", help="where the labels stand: a name, a number, `first` or `last`")
     table.add_argument("--id", metavar="COLUMN", help="which recording a row belongs to, if each row is a time step")
@@ -77,13 +77,13 @@ def _set_arguments(command: argparse.ArgumentParser) -> None:
 
 # %% ../nbs/library/cli.ipynb #5f7e2d10
 def layout_of(args: argparse.Namespace) -> Layout:
-    "What was said of a table."
+    "The layout of a table, as given by the options."
     channels = tuple(name.strip() for name in (args.channels or "").split(",") if name.strip())
     return Layout(args.label, args.id, args.time, channels, args.group)
 
 
 def _train_arguments(command: argparse.ArgumentParser) -> None:
-    "What `train` takes."
+    "The arguments of `train`."
     about = "; ".join(f"{name}: {entry.about}" for name, entry in MODELS.items())
     command.add_argument("--data", default="FordA", metavar="NAME|DIR|FILE", help=SET)
     command.add_argument("--test", metavar="FILE", help=TEST_FILE)
@@ -104,7 +104,7 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
 
 # %% ../nbs/library/cli.ipynb #c1be72af
 def _export_arguments(command: argparse.ArgumentParser) -> None:
-    "What `export` takes."
+    "The arguments of `export`."
     command.add_argument("run", metavar="RUN", help="a folder that `train` has written")
     command.add_argument("--format", choices=("litert", "onnx", "web", "all"), default="litert",
                          help="LiteRT, for phones and small machines (.tflite), ONNX, or a page (litert)")
@@ -178,7 +178,7 @@ def messages_shown():
 def error_sentence(
     error: Exception,  # that a command has raised
 ) -> str | None:
-    "What to tell a user of an error; None for one that is our own fault."
+    "The message of an error for the user; None for an error that is a bug of this package."
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, OSError):
@@ -192,7 +192,7 @@ def error_sentence(
 # %% ../nbs/library/cli.ipynb #c8f0bb69
 @contextmanager
 def interruptible():
-    "Once Ctrl-C is pressed, whatever goes wrong is its doing: TensorFlow may turn it into an error of another name."
+    "After Ctrl-C, treat any error as its effect: TensorFlow may turn it into another type of error."
     pressed = []
 
     def press(*_):
@@ -237,7 +237,7 @@ def postponed():
 
 
 def start_keras() -> None:
-    "Import Keras without TensorFlow's chatter; raises `InputError` if it cannot start."
+    "Import Keras without TensorFlow's messages; raises `InputError` if it cannot start."
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with silenced(), postponed():  # some of that chatter comes from C++ before any log level is read
@@ -252,7 +252,7 @@ def start_keras() -> None:
 
 # %% ../nbs/library/cli.ipynb #4fa2d981
 def data_command(args: argparse.Namespace) -> None:
-    "Describe a data set, and say what it gives away."
+    "Describe a data set, and report its leaks."
     data = _described(args)
     if choose_scaling(data.x_train, data.y_train) == "series":
         warnings.warn(OWN_LEVELS, InputWarning, stacklevel=2)
@@ -264,7 +264,7 @@ def _described(args: argparse.Namespace) -> Dataset:
     data = load_dataset(args.data, args.test, layout_of(args))
     print(describe(data))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InputWarning)  # told by `load_dataset` before
+        warnings.simplefilter("ignore", InputWarning)  # `load_dataset` has shown them before
         files = [str(path) for path in find_files(args.data, args.test) if path]
     print("files: " + ", ".join(files), flush=True)
     return data
@@ -296,7 +296,7 @@ def train_command(args: argparse.Namespace) -> None:
 
 # %% ../nbs/library/cli.ipynb #a48a3b85
 def evaluate_command(args: argparse.Namespace) -> None:
-    "Print how good a saved run is."
+    "Print the figures of a saved run."
     start_keras()
     from tsformer_nb.evaluation import evaluate
     from tsformer_nb.runs import load_run
@@ -325,7 +325,7 @@ def predict_command(args: argparse.Namespace) -> None:
 
 
 def _predicted(found: Recordings, args: argparse.Namespace) -> str:
-    "What a run says of series."
+    "The predictions of a run for series."
     start_keras()
     from tsformer_nb.evaluation import predict
     from tsformer_nb.runs import load_run
@@ -337,7 +337,7 @@ def _predicted(found: Recordings, args: argparse.Namespace) -> str:
 
 # %% ../nbs/library/cli.ipynb #45721d7b
 def export_command(args: argparse.Namespace) -> None:
-    "Write a run's model in other formats, each tried before it is kept."
+    "Write a run's model in other formats, each tested before it is kept."
     start_keras()
     from tsformer_nb.deploy.export import export_run
     from tsformer_nb.runs import load_run
@@ -366,7 +366,7 @@ COMMANDS = {"data": data_command, "train": train_command, "evaluate": evaluate_c
 
 # %% ../nbs/library/cli.ipynb #712d5db7
 def _fitted(metrics: dict) -> str:
-    "How a run was fitted, in a line, and in another one why this model was taken, where `auto` chose."
+    "One line on how a run was fitted, and another on why `auto` chose this model, if it did."
     size, seconds = f"{metrics['model']}: {metrics['parameters']:,} parameters", f"{metrics['train_seconds']:.0f} s"
     line = f"{size}, {metrics['epochs']} epochs in {seconds}" if metrics["epochs"] else f"{size}, fitted in {seconds}"
     if mixture := metrics.get("mixture"):
@@ -378,7 +378,7 @@ def _fitted(metrics: dict) -> str:
 
 
 def _scores(metrics: dict) -> str:
-    "The figures of a run in one line; the largest class is what always naming one class would reach."
+    "The figures of a run in one line; the largest class is the accuracy of the majority-class baseline."
     if "test_accuracy" not in metrics:
         held_out = metrics.get("val_accuracy")
         return f"validation accuracy {held_out:.4f}; no test series" if held_out is not None else "no test series"
@@ -388,14 +388,14 @@ def _scores(metrics: dict) -> str:
 
 # %% ../nbs/library/cli.ipynb #6a1d3c44
 def _data_of(args: argparse.Namespace, metrics: dict) -> Dataset:
-    "The data set of a run, or another one that was named."
+    "The data set of a run, or another one that the user gave."
     from tsformer_nb.runs import data_of_run
 
     return load_dataset(args.data, args.test, layout_of(args)) if args.data else data_of_run(metrics, args.test)
 
 
 def _unlabelled(found: Recordings, metrics: dict, args: argparse.Namespace) -> np.ndarray:
-    "Series to predict: one value more than the model has steps is a label, one less was one taken for it."
+    "Series to predict: with one value too many, one is a label; with one too few, a value was read as a label."
     n_steps = metrics["n_timesteps"]
     if found.labels is None and found.x.shape[1:] == (n_steps + 1, 1):
         return found.x[:, 1:]
@@ -406,7 +406,7 @@ def _unlabelled(found: Recordings, metrics: dict, args: argparse.Namespace) -> n
 
 
 def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
-    "Refuse series that the model of a run cannot take, or has never met the like of."
+    "Reject series that the model of a run cannot process, or that are unlike its training series."
     from tsformer_nb.fitting import as_series_model
 
     if x.shape[2] != metrics.get("n_channels", 1):
@@ -429,10 +429,10 @@ def _as_csv(classes: Sequence, probabilities: np.ndarray) -> str:
 # %% ../nbs/library/cli.ipynb #aa812cb9
 def main(
     arguments: list[str] | None = None,  # None: those of the command line
-) -> int:  # exit status: 0, 2 after an error the user can mend, 130 after Ctrl-C
+) -> int:  # exit status: 0, 2 after an error the user can fix, 130 after Ctrl-C
     "Run a command; an `InputError` becomes its text on standard error."
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal may know fewer letters than a path has
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may not be able to show all letters of a path
             stream.reconfigure(errors="backslashreplace")
     try:
         with interruptible(), messages_shown():
@@ -453,7 +453,7 @@ def main(
 
 
 def command() -> int:
-    "What a terminal runs: `main`, and then no second Ctrl-C disturbs the end."
+    "The entry point for a terminal: runs `main`; after it, a second Ctrl-C does not disturb the exit."
     status = main()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()  # batches of a stopped training: freed at Python's very end, their thread would wait for ever

@@ -24,12 +24,12 @@ from .files import InputError, InputWarning, check_lines, open_text, read_text
 from .recordings import LARGEST_LABEL, LARGEST_VALUE, PLAIN_NUMBER, Layout, Recordings, labels_from
 
 # %% ../../nbs/library/tables.ipynb #2b61a1f0
-MISSING = frozenset(("", "?", "nan", "na", "n/a", "null", "none", "-", "--"))  # what people write for no value
+MISSING = frozenset(("", "?", "nan", "na", "n/a", "null", "none", "-", "--"))  # common marks for a missing value
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    "The columns of a file, and where each row stands in it."
+    "The columns of a file, and the place of each row in it."
     path: Path
     cells: np.ndarray  # (n_rows, n_columns): numbers or text; or a pandas frame, each column either. Missing: NaN or ""
     names: tuple[str, ...] = ()  # of the columns, where the file has them
@@ -37,7 +37,7 @@ class Table:
     unit: str = "line"  # what `lines` counts
 
     def line(self, row: int) -> int:
-        "Where a row, counted from 0, stands in the file."
+        "The line of a row, counted from 0, in the file."
         return row + 1 if self.lines is None else int(self.lines[row])
 
     def place(self, row: int, column: int | None = None) -> str:
@@ -48,7 +48,7 @@ class Table:
         return f"{text}, column {column + 1}" + (f" ({self.names[column]})" if self.names else "")
 
     def name(self, column: int) -> str:
-        "By what `find_column` finds a column again: its name, or its number where it has none of its own."
+        "How `find_column` finds a column: by its name, or by its number if it has no unique name."
         return self.names[column] if self.names and self.names.count(self.names[column]) == 1 else str(column + 1)
 
     def column(self, column: int) -> np.ndarray:  # (n_rows,) numbers, or text
@@ -61,7 +61,7 @@ class Table:
         return ["" if one.lower() in MISSING else one for one in texts]
 
     def numbers(self, columns: list[int]) -> np.ndarray:  # (n_rows, len(columns)) float64, NaN where one is missing
-        "Columns as numbers; raises `InputError` that names the first field that is none."
+        "Columns as numbers; raises `InputError` that names the first field that is not a number."
         if isinstance(self.cells, np.ndarray) and self.cells.dtype.kind == "f":
             return self.cells[:, columns]
         found, faults = np.empty((len(self.cells), len(columns))), []
@@ -84,7 +84,7 @@ class Table:
 
 # %% ../../nbs/library/tables.ipynb #7ca755fd
 def is_number(field: str) -> bool:
-    "A plain number, or what stands for a missing one."
+    "Whether a field is a plain number, or marks a missing one."
     return bool(PLAIN_NUMBER.fullmatch(field)) or field.strip().lower() in MISSING
 
 
@@ -102,7 +102,7 @@ COMMA_NUMBER = re.compile(r" *[-+]?(\d+,\d*|,\d+)([eE][-+]?\d+)? *", re.ASCII)
 
 
 def first_lines(path: Path, n: int = 20) -> dict[int, str]:  # by their numbers, from 1
-    "The first lines of a file that hold anything and are no remarks."
+    "The first lines of a file that are neither empty nor comments."
     found: dict[int, str] = {}
     with open_text(path, "rt", encoding="utf-8-sig", newline="") as file:
         for n_line, line in enumerate(file, 1):
@@ -116,7 +116,7 @@ def first_lines(path: Path, n: int = 20) -> dict[int, str]:  # by their numbers,
 def separator_of(
     lines: list[str],  # the first of a file
 ) -> str | None:  # a tab, a semicolon, a comma; None: blanks
-    "What stands between the fields."
+    "The separator between the fields."
     for separator in "\t;,":
         if all(separator in line for line in lines):
             return separator
@@ -126,8 +126,8 @@ def separator_of(
 def split_rows(
     lines: Iterable[str],  # of a file
     separator: str | None,  # as `separator_of` gives it
-) -> Iterator[tuple[int, list[str]]]:  # number of the line, from 1, and its fields without blanks around them
-    "Rows that hold anything; between blanks, R writes words in quotes."
+) -> Iterator[tuple[int, list[str]]]:  # line number, from 1, and its fields without surrounding blanks
+    "Rows that are not empty; with blanks as separators, R writes words in quotes."
     reader = csv.reader(lines, delimiter=separator, strict=True) if separator else None
     for n_line, row in enumerate(reader or lines, 1):
         parts = [field.strip('"') for field in re.findall(r'"[^"]*"|\S+', row)] if isinstance(row, str) else row
@@ -138,13 +138,13 @@ def split_rows(
 def has_header(
     rows: list[list[str]],  # the first 20 decide
 ) -> bool:
-    "Whether the first row names the columns: words over numbers, or a count of the columns."
+    "Whether the first row is a header: text above numbers, or the numbers of the columns."
     if len(rows) < 2:
         return False
     words = [n for n, field in enumerate(rows[0]) if not _any_number(field)]
     numbers = [[field for field in row if field and _any_number(field)] for row in rows[:2]]  # beside words
     if not words:
-        numbers = [row[row[0].lower() in ("", "nan"):] for row in rows[:2]]  # over an index pandas writes no name
+        numbers = [row[row[0].lower() in ("", "nan"):] for row in rows[:2]]  # pandas writes no name above an index
     if _counts(numbers[0]) and not _counts(numbers[1]):
         return True
     below = [[_any_number(row[n]) for row in rows[1:20] if n < len(row)] for n in words]
@@ -199,7 +199,7 @@ def _parse(path: Path) -> Table:
 
 
 def _by_numpy(path: Path, separator: str | None, n_rows: int, first: list[str]) -> Table | None:
-    "A table of numbers without a header; None: it is something else."
+    "Read a table of numbers without a header; None: it is something else."
     rows = [line.split(separator) for line in first]
     if has_header(rows) or not all(PLAIN_NUMBER.fullmatch(one) or one.strip().lower() == "nan" for row in rows
                                    for one in row):
@@ -213,7 +213,7 @@ def _by_numpy(path: Path, separator: str | None, n_rows: int, first: list[str]) 
 
 # %% ../../nbs/library/tables.ipynb #tab-pandas
 def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, str]) -> Table | None:
-    "A table of numbers and words; None: something in it is not sound."
+    "Read a table of numbers and text; None: the result would not be reliable."
     import pandas
 
     try:
@@ -221,7 +221,7 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
         header = has_header(rows)
         above, body = list(first)[header] - 1, rows[header:]  # lines before the first row of values
         commas = _decimal_commas(body)
-        between = [*first] != [*range(min(first), min(first) + len(first))]  # remarks, or lines of separators
+        between = [*first] != [*range(min(first), min(first) + len(first))]  # comments, or lines of separators
         quotes = separator is None and any('"' in line for line in first.values())  # as R writes them
         if between or quotes or len(rows) < len(first) or not n_rows or commas and separator == ",":
             return None
@@ -229,14 +229,14 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
         words = {n for n in range(width) for row in body if not _typed(row[n:n + 1])}
         missing = [form for word in MISSING for form in (word, word.upper(), word.title(), "NaN")]
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what pandas would warn of is not sound
+            warnings.simplefilter("error")  # if pandas warns, the result is not reliable
             frame = pandas.read_csv(
                 path, sep=separator or r"\s+", header=None, names=range(max(map(len, rows))), skiprows=above,
                 encoding="utf-8-sig", skipinitialspace=True, dtype={n: str for n in words}, na_values=missing,
                 keep_default_na=False, decimal="," if commas else ".", float_precision="round_trip")
     except (ValueError, OverflowError, csv.Error, Warning):
         return None
-    behind, frame = frame.iloc[:, width:], frame.iloc[:, :width]  # a separator behind the last field
+    behind, frame = frame.iloc[:, width:], frame.iloc[:, :width]  # a separator after the last field
     names = _names(rows[0], width) if header else ()
     strange = [n for n, kind in frame.dtypes.items() if kind.kind not in "iuf" and n not in words]
     largest = np.nanmax([0, *frame.max(numeric_only=True), *-frame.min(numeric_only=True)])  # some hold no value
@@ -251,12 +251,12 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
 
 
 def _typed(fields: list[str]) -> bool:
-    "Whether pandas may take a field for a number; 007 rather is a name."
+    "Whether pandas may read a field as a number; 007 is rather a name."
     return all(_any_number(field) and not re.match(r"[-+]?0\d", field) for field in fields)
 
 
 def _report(path: Path, remarks: int, header: bool, commas: bool) -> None:
-    "One line on each thing that was detected."
+    "Report each detected property in one line."
     found = {f"{remarks} line(s) that begin with # or % are taken for remarks": remarks,
              "the first row names the columns; it is not read as a series": header,
              "commas are read as decimal points": commas}
@@ -265,7 +265,7 @@ def _report(path: Path, remarks: int, header: bool, commas: bool) -> None:
 
 # %% ../../nbs/library/tables.ipynb #d5b8d5a9
 def _field_by_field(path: Path, separator: str | None) -> Table:
-    "Any table, as text; raises `InputError` for a row with more fields than names."
+    "Read any table as text; raises `InputError` for a row with more fields than names."
     rows: list[list[str]] = []
     lines: list[int] = []
     remarks = 0
@@ -279,7 +279,7 @@ def _field_by_field(path: Path, separator: str | None) -> Table:
     if not rows:
         raise InputError(f"{path} holds separators only: expected one series a line, or a row a time step.")
     header, width = has_header(rows), max(map(_last_filled, rows))
-    rows = [row[:width] for row in rows]  # some programs write a separator behind the last field
+    rows = [row[:width] for row in rows]  # some programs write a separator after the last field
     sizes = sorted({len(row) for row in rows[header:]})
     names: tuple[str, ...] = ()
     if header:
@@ -314,7 +314,7 @@ GROUPS = ("group", "subject", "person", "patient", "participant", "user", "machi
 
 def find_column(
     table: Table,
-    name: str,  # of a column, as a person wrote it; or "first", "last", or its number, from 1
+    name: str,  # of a column, as the user wrote it; or "first", "last", or its number, from 1
     option: str,  # by which it was given
 ) -> int:  # from 0
     "The column with a name; raises `InputError` if there is none."
@@ -332,10 +332,10 @@ def find_column(
 def known_column(
     table: Table,
     names: tuple[str, ...],  # in small letters
-    given: str | None = None,  # the column that a person named; None: none
+    given: str | None = None,  # the column that the user specified; None: none
     option: str = "",  # by which it was given
 ) -> int | None:  # from 0
-    "The column that a person named, or else the first that is called by one of some names."
+    "The column that the user specified, or else the first with one of these names."
     if given:
         return find_column(table, given, option)
     return next((n for n, name in enumerate(table.names) if name.strip().lower() in names), None)
@@ -352,7 +352,7 @@ def is_whole(table: Table, column: int) -> bool:
 
 
 def is_words(table: Table, column: int) -> bool:
-    "Whether most values are words, and no numbers."
+    "Whether most values are text, not numbers."
     if table.column(column).dtype.kind in "iuf":
         return False
     known = [text for text in table.texts(column) if text]
@@ -360,7 +360,7 @@ def is_words(table: Table, column: int) -> bool:
 
 
 def repeats(table: Table, column: int) -> bool:
-    "Whether each value comes at least twice on average."
+    "Whether each value occurs at least twice on average."
     texts = table.texts(column)
     return 2 * len(set(texts)) <= len(texts)
 
@@ -378,7 +378,7 @@ def is_index(table: Table, column: int) -> bool:
 
 # %% ../../nbs/library/tables.ipynb #b5242d98
 def names_rows(table: Table, columns: list[int]) -> bool:
-    "Whether the first of some columns only names the rows: no value comes twice, and another one can be the label."
+    "Whether the first of some columns only names the rows: no value occurs twice, and another column can be the label."
     texts, whole = table.texts(columns[0]), is_whole(table, columns[0])
     if len(texts) < 4 or "" in texts or len(set(texts)) < len(texts) or not (whole or is_words(table, columns[0])):
         return False
@@ -392,7 +392,7 @@ def names_rows(table: Table, columns: list[int]) -> bool:
 
 
 def label_column(table: Table, columns: list[int]) -> int | None:
-    "The column of the labels among some columns, none of which is called so; None: no rule decides."
+    "The label column among some columns without a telling name; None: no rule applies."
     first, last = columns[0], columns[-1]
     if of_words := [n for n in dict.fromkeys((first, last)) if is_words(table, n)]:
         return of_words[0] if len(of_words) == 1 else None
@@ -406,7 +406,7 @@ def label_column(table: Table, columns: list[int]) -> int | None:
 
 
 def without_index(table: Table, columns: list[int], label: int | None, labelled: bool) -> list[int]:
-    "Columns without those in front that only count or name the rows, which is reported."
+    "Columns without the leading ones that only count or name the rows; reports them."
     for what, is_one in (("counts", lambda: is_index(table, columns[0])),
                          ("names", lambda: labelled and names_rows(table, columns))):
         if len(columns) > 2 and columns[0] != label and is_one():
@@ -416,10 +416,10 @@ def without_index(table: Table, columns: list[int], label: int | None, labelled:
 
 # %% ../../nbs/library/tables.ipynb #9ad73aed
 def labels_at(
-    found: Recordings,  # knows where each series stands
+    found: Recordings,  # knows the place of each series in the file
     texts: list[str],  # one for each series
 ) -> np.ndarray:  # (n_series,)
-    "Labels; raises `InputError` that names the series which has none, or whose label is no whole number."
+    "Labels; raises `InputError` that names a series without a label, or with a label that is not a whole number."
     if "" in texts:
         raise InputError(f"{found.place(texts.index(''))}: the series has no label; fill it in, or remove the line.")
     labels = labels_from(texts)
@@ -432,10 +432,10 @@ def labels_at(
 # %% ../../nbs/library/tables.ipynb #d5ed8c87
 def read_wide(
     table: Table,
-    layout: Layout = Layout(),  # what a person says of it
+    layout: Layout = Layout(),  # what the user specified
     labelled: bool | None = True,  # False: no column is a label; None: one may be
 ) -> Recordings:
-    "A row a series; raises `InputError` where the label cannot be found, or a field is no number."
+    "Read one series per row; raises `InputError` if the label cannot be found, or a field is not a number."
     label = known_column(table, LABELS, layout.label, "--label")
     group = group_column(table, layout, label)
     aside = {group, *_left_out(table, layout)}
@@ -460,7 +460,7 @@ def read_wide(
 
 
 def _as_series(table: Table, columns: list[int], label: int | None, group: int | None, layout: Layout) -> Recordings:
-    "Rows as series, of several channels where the names of columns say so."
+    "Rows as series, with several channels if the column names say so."
     if len(columns) < 2:
         raise InputError(f"{table.place(0)}: a label and at least 2 values are needed; found {table.cells.shape[1]} "
                          "field(s). Separate them with tabs or commas.")
@@ -481,7 +481,7 @@ def _as_series(table: Table, columns: list[int], label: int | None, group: int |
 
 # %% ../../nbs/library/tables.ipynb #9de73b4b
 def group_column(table: Table, layout: Layout, label: int | None) -> int | None:
-    "The column that says what belongs together: the one that was named, or one with a name that says it."
+    "The group column: the one that the user specified, or one with a common name for groups."
     group = known_column(table, GROUPS, layout.group, "--group")
     if group is None or layout.group:
         return group
@@ -494,7 +494,7 @@ def group_column(table: Table, layout: Layout, label: int | None) -> int | None:
 
 
 def _with_fair_groups(table: Table, found: Recordings, group: int | None) -> Recordings:
-    "Without groups, which nobody asked for, if a class has one only: no split could keep them together."
+    "Drop groups that the user did not request if a class has only one: no split could keep them together."
     if group is not None and found.groups is not None:
         for name in np.unique(found.labels):
             if len(set(found.groups[found.labels == name])) < 2:
@@ -505,14 +505,14 @@ def _with_fair_groups(table: Table, found: Recordings, group: int | None) -> Rec
 
 
 def _left_out(table: Table, layout: Layout) -> Iterator[int]:
-    "The columns that were left out of the file that goes with this one."
+    "The columns that were left out of the other file of the pair."
     for name in layout.skip or ():
-        with contextlib.suppress(InputError):  # what is not there need not be left out
+        with contextlib.suppress(InputError):  # a column that is missing need not be left out
             yield find_column(table, name, "")
 
 
 def without_words(table: Table, columns: list[int]) -> list[int]:
-    "Columns without those that hold words; of those without a name a fault is reported instead."
+    "Columns without those that hold text; text in a column without a name is reported as a fault."
     left_out = [n for n in columns if is_words(table, n)] if table.names else []
     if left_out:
         table.warn(f"no numbers stand in {', '.join(table.names[n] for n in left_out)}; left out")
@@ -520,7 +520,7 @@ def without_words(table: Table, columns: list[int]) -> list[int]:
 
 # %% ../../nbs/library/tables.ipynb #8f0a78cb
 def columns_by_channel(table: Table, columns: list[int]) -> dict[str, list[int]]:  # channel: its columns, in order
-    "Names like ax0, ay0, ax1, ay1 or ax_0, ax_1, ay_0, ay_1 say what the channels are; all others are one channel."
+    "Names like ax0, ay0, ax1, ay1 or ax_0, ax_1, ay_0, ay_1 identify channels; all others are one channel."
     found = [re.fullmatch(r"(.*?)[ _.-]?(\d+)", table.names[n]) for n in columns] if table.names else []
     steps: dict[str, dict[int, int]] = {}
     for column, name in zip(columns, found):
@@ -534,7 +534,7 @@ def columns_by_channel(table: Table, columns: list[int]) -> dict[str, list[int]]
 
 # %% ../../nbs/library/tables.ipynb #962969d1
 def seconds_of(table: Table, column: int) -> np.ndarray:  # (n_rows,)
-    "A column of times as numbers: as they stand, or dates as seconds."
+    "A column of times as numbers: unchanged, or dates as seconds."
     import pandas
 
     texts = pandas.Series(table.texts(column), dtype=object)
@@ -552,7 +552,7 @@ def seconds_of(table: Table, column: int) -> np.ndarray:  # (n_rows,)
 
 
 def _check_clock(table: Table, member: np.ndarray, seconds: np.ndarray, time: int) -> None:
-    "Report where time stands still or jumps: a model takes steps to be equally long."
+    "Report where time does not advance or jumps: a model assumes steps of equal length."
     rows = np.lexsort((seconds, member))
     steps = np.where(np.diff(member[rows]) == 0, np.diff(seconds[rows]), np.nan)  # (n_rows - 1,) inside a recording
     if np.isnan(steps).all():
@@ -568,10 +568,10 @@ def _check_clock(table: Table, member: np.ndarray, seconds: np.ndarray, time: in
 # %% ../../nbs/library/tables.ipynb #d4f5584d
 def read_long(
     table: Table,
-    layout: Layout,  # what a person says of it; the rest by common names
+    layout: Layout,  # what the user has specified; the rest by common names
     labelled: bool | None = True,  # as for `read_wide`
 ) -> Recordings:
-    "A row a time step; raises `InputError` where a column is missing or contradicts itself."
+    "Read one time step per row; raises `InputError` if a column is missing or contradicts itself."
     import pandas
 
     id_ = known_column(table, IDS, layout.id, "--id")
@@ -614,7 +614,7 @@ def read_long(
 
 
 def _report_columns(table: Table, id_: int, time: int | None, label: int | None, columns: list[int]) -> None:
-    "One line on what each column was taken for."
+    "Report the role of each column in one line."
     name = lambda n: table.names[n] if table.names else f"column {n + 1}"
     order = f"in the order of {name(time)}" if time is not None else "in the order of the file"
     labels = f", labels by {name(label)}" if label is not None else ""
@@ -623,7 +623,7 @@ def _report_columns(table: Table, id_: int, time: int | None, label: int | None,
 
 
 def _of_each(table: Table, column: int, ids: list[str], member: np.ndarray, first: np.ndarray) -> list[str]:
-    "What a column says of each recording; raises `InputError` where it says two things of one."
+    "The value of a column for each recording; raises `InputError` if one recording has two values."
     texts = table.texts(column)
     for row, begin in enumerate(first[member]):
         if texts[row] != texts[begin]:
@@ -634,7 +634,7 @@ def _of_each(table: Table, column: int, ids: list[str], member: np.ndarray, firs
 # %% ../../nbs/library/tables.ipynb #da1569f5
 def read_table_file(
     path: str | Path,  # text of any kind, or Parquet
-    layout: Layout = Layout(),  # what a person says of it
+    layout: Layout = Layout(),  # what the user specified
     labelled: bool | None = True,  # False: no column is a label; None: one may be
 ) -> Recordings:
     "Read a wide or a long table; raises `InputError` that names file, line and column."
@@ -661,7 +661,7 @@ def _unique(table: Table, name: str) -> bool:
 
 # %% ../../nbs/library/tables.ipynb #9ad5e405
 def looks_long(table: Table, layout: Layout) -> bool:
-    "Few columns, many rows, and a clock: by its name, or a count that begins anew; or a label that seldom changes."
+    "Few columns, many rows, and a time column (by name, or a count that restarts), or a label that seldom changes."
     n_rows, n_columns = table.cells.shape
     if n_columns > 12 or n_rows < 3 * n_columns:
         return False
@@ -677,7 +677,7 @@ def looks_long(table: Table, layout: Layout) -> bool:
 
 
 def _begins_anew(table: Table, column: int) -> bool:
-    "Whether a column counts up by one and begins anew, as time steps do: 0, 1, 2, 3, 0, 1, 2, .."
+    "Whether a column counts up by one and restarts, as time steps do: 0, 1, 2, 3, 0, 1, 2, .."
     if (numbers := counter(table, column)) is None:
         return False
     up, anew = np.diff(numbers) == 1, numbers[1:] == numbers[0]
@@ -691,7 +691,7 @@ def _counted(names: tuple[str, ...]) -> bool:
 
 # %% ../../nbs/library/tables.ipynb #f16ccf86
 def _read_parquet(path: Path) -> Table:
-    "A Parquet file by pandas and pyarrow, which not everyone has."
+    "Read a Parquet file with pandas and pyarrow, which may not be installed."
     with open(path, "rb"):
         pass  # a file that cannot be read is reported before a library that is missing
     try:
@@ -713,7 +713,7 @@ def _read_parquet(path: Path) -> Table:
 
 
 def _plain_column(column):  # a column of pandas, of any type
-    "Numbers as they are, everything else as text; of infinite numbers the text is needed for a message."
+    "Numbers unchanged, everything else as text; messages need the text of infinite numbers."
     if column.dtype.kind in "iuf" and not (column.abs() > LARGEST_VALUE).any():
         whole = column.dtype.kind in "iu" and column.notna().all()
         return column.to_numpy() if whole else column.to_numpy(np.float64, na_value=np.nan)

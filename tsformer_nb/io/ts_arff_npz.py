@@ -24,9 +24,9 @@ from .recordings import LARGEST_VALUE, PLAIN_NUMBER, Recordings, labels_from
 # %% ../../nbs/library/ts_arff_npz.ipynb #c47d7ca8
 def text_lines(
     path: Path,  # a text file, compressed or not; call this inside `read_text`
-) -> Iterator[tuple[int, str]]:  # number of a line, from 1, and what it holds, without blanks around it
-    "The lines of a text, without empty ones and comments; raises `InputError` where it would fill the memory."
-    check_lines(path)  # the whole of an archive is unpacked before a line of it is believed
+) -> Iterator[tuple[int, str]]:  # line number, from 1, and the line without surrounding blanks
+    "The lines of a text, without empty ones and comments; raises `InputError` if it would fill the memory."
+    check_lines(path)  # the whole archive is unpacked before any line is used
     n_line = 0
     with open_text(path, "rb") as file:
         for raw in file:
@@ -52,7 +52,7 @@ def checked_labels(
     found: Recordings,  # the series, for messages
     texts: Sequence,  # their labels, as a file writes them: text
 ) -> np.ndarray:  # (n_series,) as `labels_from` gives them
-    "Labels, none of which is missing; raises `InputError` that names the place."
+    "Check that no label is missing; raises `InputError` that names the place."
     for row, text in enumerate(texts):
         if text.strip(" \t'\"").lower() in ("", "?", "nan"):
             raise InputError(f"{found.place(row)}: the series has no label; write it, or remove the series.")
@@ -67,7 +67,7 @@ def warn_of_undeclared(
     n_line: int,  # of the header that declares classes
     declared: Sequence[str],  # the classes
 ) -> None:
-    "Report a label that the header does not declare: a slip of the pen makes a class of its own."
+    "Report a label that the header does not declare: a misspelling would become a separate class."
     known, spaced = {str(name) for name in labels_from(declared)}, f" {' '.join(declared)} "  # a class may have blanks
     labels = np.asarray(found.labels)
     names, first = np.unique(labels, return_index=True)
@@ -80,7 +80,7 @@ def warn_of_undeclared(
 # %% ../../nbs/library/ts_arff_npz.ipynb #dd284ab9
 def channels_from(
     path: Path,  # of the file, for messages
-    n_line: int,  # where the series stands
+    n_line: int,  # the line of the series
     parts: Sequence[str],  # a text for each channel: numbers between commas, `?` or NaN where one is missing
 ) -> np.ndarray:  # (n_channels, n_steps) float64
     "The values of one series; raises `InputError` with line, channel and step."
@@ -128,9 +128,9 @@ LARGEST_PADDING = 2**30  # bytes
 def recordings_from(
     path: Path,  # of the file
     rows: Iterable[tuple[int, Sequence[str], str | None]],  # line, a text for each channel, label; None: it has none
-    n_data: int,  # the line behind which they stand
-) -> tuple[Recordings, list[int]]:  # how many steps stand in the file for each
-    "Series of any length, padded to the longest; raises `InputError` where there are none, or channels differ."
+    n_data: int,  # the line after which they begin
+) -> tuple[Recordings, list[int]]:  # how many steps the file has for each
+    "Series of any length, padded to the longest; raises `InputError` if there are none, or channels differ."
     series, lines, texts = [], [], []
     for n_line, parts, text in rows:
         series.append(channels_from(path, n_line, parts))
@@ -161,7 +161,7 @@ def no_data(path: Path, n_line: int) -> InputError:
                       if n_line else f"{path} is empty: expected a header, the line @data, and one series a line.")
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #fdacf43f
-Header = dict[str, tuple[int, list[str]]]  # in small letters: the line, and what stands behind the word
+Header = dict[str, tuple[int, list[str]]]  # in lower case: the line, and what follows the word
 
 
 def _header(path: Path, lines: Iterator[tuple[int, str]]) -> Header:
@@ -182,12 +182,12 @@ def _header(path: Path, lines: Iterator[tuple[int, str]]) -> Header:
 
 
 def _word(header: Header, word: str) -> str:
-    "The first thing that a header says behind a word, in small letters; empty where it says nothing."
+    "The first value that a header gives for a word, in lower case; empty if there is none."
     return "".join(header.get(word, (0, []))[1][:1]).lower()
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #9ab44340
 def _has_labels(path: Path, header: Header, n_line: int, parts: list[str]) -> bool:
-    "Whether a label stands behind the last colon: the header says it, or else the first series."
+    "Whether a label follows the last colon, according to the header, or else to the first series."
     if _word(header, "targetlabel") == "true":
         return True
     if "classlabel" in header:
@@ -207,7 +207,7 @@ def _classes(header: Header) -> list[str]:
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #8eef99b6
 def _warn_of_header(header: Header, found: Recordings, steps: Sequence[int]) -> None:
-    "One line for each statement of the header that the series contradict."
+    "Issue one warning for each statement of the header that the series contradict."
     n_channels, shortest, longest = found.x.shape[2], min(steps), max(steps)
     channels, spread = f"the series have {n_channels} channel(s)", f"{shortest} to {longest} steps"
     facts = {
@@ -231,8 +231,8 @@ def read_ts(
 ) -> Recordings:  # labels None: `@classLabel false`, or a file for regression
     """Read one `.ts` file: any number of channels, any lengths, `?` or NaN where a value is missing.
 
-    Raises `InputError` that names file, line, channel and step. Where the header and the series disagree,
-    the series are read as they stand, with an `InputWarning`.
+    Raises `InputError` that names file, line, channel and step. If the header and the series disagree,
+    the series are read as they are, with an `InputWarning`.
     """
     return read_text(path, _parse_ts)
 
@@ -263,7 +263,7 @@ def _parse_ts(path: Path) -> Recordings:
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #cef1f68b
 def _take_label(path: Path, n_line: int, parts: list[str]) -> str:
-    "Take the label away from behind the last colon."
+    "Remove the label after the last colon."
     if len(parts) < 2 or ("," in parts[-1] and not parts[-1].strip().startswith(("'", '"'))):
         raise InputError(f"{path}, line {n_line}: the series has no label; it must stand behind the last colon "
                          "(if no series has one, write @classLabel false).")
@@ -278,7 +278,7 @@ TYPES = {"numeric": "number", "real": "number", "integer": "number", "string": "
 def fields_of(
     row: str,  # a row of an ARFF file
 ) -> list[str]:
-    "What stands between the commas of a row; commas between quotes do not count."
+    "The fields of a row, separated by commas; commas inside quotes do not count."
     if "'" not in row and '"' not in row:
         return row.split(",") if "," in row else row.split()
     commas = [found.start() for found in re.finditer(QUOTED + "|,", row) if found[0] == ","]
@@ -311,7 +311,7 @@ def _attribute(path: Path, n_line: int, text: str, inside: bool) -> Attribute:
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #d6200b51
 def _attributes(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[list[Attribute], int]:
-    "The columns that are declared up to `@data`, and where that stands."
+    "The columns declared up to `@data`, and the line of `@data`."
     attributes: list[Attribute] = []
     n_line, inside = 0, False
     for n_line, text in lines:
@@ -349,7 +349,7 @@ def _label_column(path: Path, outer: list[Attribute]) -> int | None:
 
 
 def _check_columns(path: Path, attributes: list[Attribute]) -> None:
-    "Refuse what cannot be a set of series, before any is read."
+    "Reject what cannot be a set of series, before any is read."
     outer = [attribute for attribute in attributes if not attribute.inside]
     tables = [attribute for attribute in outer if attribute.kind == "table"]
     values = [attribute for attribute in (attributes if not tables else outer) if attribute.kind == "number"]
@@ -426,7 +426,7 @@ LARGEST_ARRAY = 2**33  # bytes
 
 
 def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    "One array of the archive, once its size and type are known to be harmless."
+    "Read one array of the archive, after checking that its size and type are safe."
     member = archive.getinfo(f"{name}.npy")
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
@@ -446,7 +446,7 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #b2185fab
 def _key(path: Path, names: list[str], key: str) -> str | None:
-    "How the archive writes a key; None if it has none."
+    "The spelling of a key in the archive; None if it is missing."
     found = [name for name in names if name.lower() == key]
     if len(found) > 1:
         raise InputError(f"{path} holds arrays {' and '.join(found)}; keep one of them.")
@@ -454,7 +454,7 @@ def _key(path: Path, names: list[str], key: str) -> str | None:
 
 
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    "The arrays x and y as they were saved, y being None where there is none."
+    "The arrays x and y as they were saved; y is None if it is missing."
     with zipfile.ZipFile(path) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         x, y = (_key(path, names, key) for key in "xy")
@@ -474,7 +474,7 @@ def _series(path: Path, x: np.ndarray) -> np.ndarray:
         hint = "; one series alone is x[None]" if x.ndim == 1 else ""
         raise InputError(f"{path}: x has the shape {x.shape}; expected (series, time steps) or "
                          f"(series, time steps, channels), none of them 0{hint}.")
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+    with np.errstate(over="ignore"):  # a value that is too large becomes infinite, and is rejected
         values = x.astype(np.float64)[:, :, None] if x.ndim == 2 else x.astype(np.float64)
     if len(beyond := np.argwhere(np.abs(values) > LARGEST_VALUE)):
         place = tuple(int(index) for index in beyond[0][:x.ndim])
@@ -488,7 +488,7 @@ def _series(path: Path, x: np.ndarray) -> np.ndarray:
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #4cb7e50e
 def _texts(path: Path, y: np.ndarray, n_series: int) -> list[str]:
-    "The array y as texts, one a series."
+    "The array y as texts, one per series."
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1 or y.dtype.kind not in "buifSU":
@@ -502,7 +502,7 @@ def _texts(path: Path, y: np.ndarray, n_series: int) -> list[str]:
     try:
         texts = [label.decode("utf-8") if isinstance(label, bytes) else str(label) for label in y.tolist()]
         "".join(texts).encode("utf-8")
-    except (ValueError, SystemError):  # the latter is how Python refuses a letter beyond the last one of Unicode
+    except (ValueError, SystemError):  # Python raises the latter for a letter beyond the last one of Unicode
         raise InputError(f"{path}: y holds labels that are no Unicode text; save them as str.") from None
     return texts
 

@@ -33,7 +33,7 @@ COPIES = {"ridge": 4, "MiniRocket": 4, "MultiRocket-Hydra": 2, "QUANT": 4}
 
 
 class FromAeon:
-    "A classifier of the library aeon (the extra `bench`), fed with arrays as this book shapes them."
+    "A classifier of the library aeon (the extra `bench`), for arrays in the shape that this book uses."
 
     def __init__(self, classifier):
         self.classifier = classifier
@@ -47,7 +47,7 @@ class FromAeon:
 
 # %% ../../nbs/lab/bench.ipynb #8ab907a5
 class Ours:
-    "A model of this book, trained by its own recipe; it dithers every batch, and `TSFormer` shifts it too."
+    "A model of this book, trained by its own recipe; it dithers every batch, and `TSFormer` also shifts it."
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Ours:
         data: Dataset,  # decides the sizes
         seed: int,  # of weights, order and augmentation
         level: float,  # of the dither, in standard deviations of the training series
-        **changes,  # fields of the recipe to set otherwise
+        **changes,  # fields of the recipe to change
     ):
-        # every other entrant trains on all series; the published recipe needs some to know when to stop
+        # every other method trains on all series; the published recipe holds some out for early stopping
         validation = 0.0 if kind == "tsformer" else recipe_for(kind).validation
         self.kind, self.data = kind, data
         self.recipe = recipe_for(kind, {"seed": seed, "dither": level, "validation": validation, **changes})
@@ -73,7 +73,7 @@ class Ours:
 
 # %% ../../nbs/lab/bench.ipynb #f8359f7f
 def _from_aeon(name: str, seed: int, strength: float | None = None) -> FromAeon:
-    "A peer from aeon; its ridge chooses its strength by leaving series out, or is given one."
+    "A peer from aeon; its ridge chooses its strength by leaving series out, or uses a given one."
     from aeon.classification.convolution_based import MiniRocketClassifier, MultiRocketHydraClassifier
     from aeon.classification.interval_based import QUANTClassifier
     from sklearn.ensemble import ExtraTreesClassifier
@@ -94,7 +94,7 @@ def training_series(
     seed: int,  # of the noise
     level: float,  # of the dither, in standard deviations of the training series
 ) -> tuple[np.ndarray, np.ndarray]:  # (n_series, n_timesteps, n_channels), (n_series,)
-    "What an entrant is fitted on: our own models dither by themselves, the others are given dithered series."
+    "The training series of a method: this book's models dither them internally, the others get dithered series."
     sigma, reach = dither_level(data, level), round(recipe_for("tsformer").shift * data.n_timesteps)
     if name.endswith("+copies"):
         rng = np.random.default_rng([seed, 1])
@@ -107,7 +107,7 @@ def training_series(
 
 # %% ../../nbs/lab/bench.ipynb #a0f566d4
 def _strength_of(peer: FromAeon) -> float:
-    "What a peer's ridge has chosen."
+    "The strength that a peer's ridge has chosen."
     inside = peer.classifier
     return float((inside.pipeline_[-1] if hasattr(inside, "pipeline_") else inside.classifier).alpha_)
 
@@ -150,7 +150,7 @@ class WithCopies:
 
 # %% ../../nbs/lab/bench.ipynb #b495b52c
 def make_entrant(
-    name: str,  # one of `OURS` or `PEERS`, or a peer with "+copies" behind its name
+    name: str,  # one of `OURS` or `PEERS`, or the name of a peer with "+copies" appended
     data: Dataset,  # decides the sizes of our own models
     seed: int = 0,  # of everything random
     level: float = 0.01,  # of the dither, in standard deviations of the training series
@@ -172,7 +172,7 @@ def examine(
     data: Dataset,  # its test part is predicted, raw and dithered
     level: float = 0.01,  # of the dither, in standard deviations of the training series
 ) -> dict:  # accuracies, and which series were misclassified
-    "Accuracy and mistakes of a fitted classifier on a test part."
+    "Accuracy and misclassified series of a fitted classifier on a test part."
     parts = {"raw": data.x_test, "dithered": dither(data.x_test, dither_level(data, level))}
     mistaken = {kind: np.flatnonzero(classify(part) != data.y_test) for kind, part in parts.items()}
     scores = {kind: round(1 - len(found) / len(data.y_test), 5) for kind, found in mistaken.items()}
@@ -186,7 +186,7 @@ def fitted(
     seed: int,  # of everything random
     level: float = 0.01,  # of the dither, in standard deviations of the training series; 0: raw
 ) -> tuple:  # the entrant, and the seconds that its fit took
-    "Fit an entrant on the series that it is to get."
+    "Fit a method on its training series."
     entrant, series = make_entrant(name, data, seed, level), training_series(name, data, seed, level)
     _, seconds = timed(lambda: entrant.fit(*series))
     return entrant, seconds
@@ -198,7 +198,7 @@ def measure(
     seed: int,  # of everything random
     level: float = 0.01,  # of the dither in training, in standard deviations of the training series; 0: raw
 ) -> dict:  # a row of results
-    "Fit one entrant and keep which test series it misclassifies; fitted raw, it is tested at σ = 0.01 as well."
+    "Fit one method and store which test series it misclassifies; if fitted raw, it is also tested at σ = 0.01."
     entrant, seconds = fitted(name, data, seed, level)
     return {"data": data.name, "model": name, "seed": seed, "trained": level, "seconds": seconds,
             **examine(entrant.predict, data, level or 0.01), **stamp("tensorflow", "aeon")}
@@ -209,12 +209,12 @@ COPIED = tuple(f"{name}+copies" for name in PEERS)
 
 
 def bench(
-    out: str | Path = RESULTS / "results.csv",  # gets a row for each entrant, seed and level; what is there stays
+    out: str | Path = RESULTS / "results.csv",  # gets a row for each method, seed and level; existing rows are kept
     data: Dataset | None = None,  # None: FordA
     entrants: tuple[str, ...] = (*OURS, *PEERS, *COPIED),  # who takes part
     seeds: tuple[int, ...] = SEEDS,
 ) -> list[dict]:  # the rows, as text
-    "Measure entrants one after the other; a bench that was interrupted goes on where it stopped."
+    "Measure methods one after the other; an interrupted measurement resumes where it stopped."
     data = data or load_dataset()
     wanted = [{"model": name, "seed": seed, "trained": level} for seed in seeds for name in entrants
               for level in ((0.01,) if name == "tsformer" or name in COPIED else (0.01, 0))]
@@ -222,12 +222,12 @@ def bench(
 
 # %% ../../nbs/lab/bench.ipynb #04deb2e4
 def ladder(
-    out: str | Path = RESULTS / "ladder.csv",  # gets a row for each entrant, seed and level; what is there stays
+    out: str | Path = RESULTS / "ladder.csv",  # gets a row for each method, seed and level; existing rows are kept
     data: Dataset | None = None,  # None: FordA
     levels: tuple[float, ...] = (0.03, 0.1),  # of the dither, above the one that `bench` uses
     seeds: tuple[int, ...] = SEEDS[:3],
 ) -> list[dict]:  # the rows, as text
-    "Measure every entrant under louder dithers, and `TSFormer` without any."
+    "Measure every method under stronger dither, and `TSFormer` without any."
     data = data or load_dataset()
     wanted = [{"model": name, "seed": seed, "trained": level} for seed in seeds
               for level in levels for name in (*OURS, *PEERS)]
@@ -239,7 +239,7 @@ def resampled(
     data: Dataset,  # divided by its authors
     seed: int,  # of the division
 ) -> np.ndarray:  # (n_test,) numbers of the new test series, counted through both old parts
-    "Which series another division of the data puts into the test part: as many of each class as before."
+    "The test series of another division of the data, with the same class counts as before."
     y, rng = np.concatenate([data.y_train, data.y_test]), np.random.default_rng(seed)
     of_class = [rng.permutation(np.flatnonzero(y == index))[:n] for index, n in enumerate(np.bincount(data.y_test))]
     return np.sort(np.concatenate(of_class))
@@ -248,7 +248,7 @@ def resampled(
 def resample(
     data: Dataset,  # divided by its authors
     seed: int,  # of the division
-) -> Dataset:  # the same series, divided anew
+) -> Dataset:  # the same series, divided again
     "A training and a test part of the same sizes and class counts as before."
     x, y = (np.concatenate(parts) for parts in ((data.x_train, data.x_test), (data.y_train, data.y_test)))
     test = resampled(data, seed)
@@ -257,12 +257,12 @@ def resample(
 
 # %% ../../nbs/lab/bench.ipynb #89b8e0b4
 def resamples(
-    out: str | Path = RESULTS / "resamples.csv",  # gets a row for each entrant and division; what is there stays
+    out: str | Path = RESULTS / "resamples.csv",  # gets a row for each method and division; existing rows are kept
     data: Dataset | None = None,  # None: FordA
     entrants: tuple[str, ...] = ("tsformer", *PEERS, "ridge+copies", "MiniRocket+copies"),
     seeds: tuple[int, ...] = SEEDS,  # of the division, and of everything random
 ) -> list[dict]:  # the rows, as text
-    "Measure entrants on other divisions of the data."
+    "Measure methods on other divisions of the data."
     data = data or load_dataset()
     wanted = [{"model": name, "seed": seed, "trained": 0.01} for seed in seeds for name in entrants]
     return fill_in(out, wanted, lambda model, seed, trained: measure(model, resample(data, seed), seed, trained))
@@ -275,7 +275,7 @@ def keep_divisions(
     out: str | Path = RESULTS / "divisions.csv",  # a row for each division
     data: Dataset | None = None,  # None: FordA
 ) -> None:
-    "Store which series the splits of search and ablation and the other divisions test."
+    "Store the test series of the splits of search and ablation, and of the other divisions."
     data = data or load_dataset()
     asked = [(study, fold, split(data.y_train, 0.2, fold)[1])
              for study, folds in (("search", (0, 1, 2)), ("ablation", FOLDS)) for fold in folds]

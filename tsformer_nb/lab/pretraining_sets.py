@@ -30,7 +30,7 @@ def families() -> dict[str, str]:  # by data set
 def family_folds(
     n_folds: int = 5,
 ) -> list[list[str]]:  # the data sets of each
-    "The data sets in parts of about the same size, so that no family stands in two of them."
+    "The data sets in parts of about the same size, so that no family is in two of them."
     members: dict[str, list[str]] = {}
     for name, family in families().items():
         members.setdefault(family, []).append(name)
@@ -44,7 +44,7 @@ CAP = 200  # series of each data set, at most
 
 
 def some_series(
-    name: str,  # that `load_dataset` knows
+    name: str,  # names that `load_dataset` accepts
 ) -> Dataset:  # its training part; no test part
     "At most `CAP` training series of a data set."
     data = load_dataset(name)
@@ -58,7 +58,7 @@ def parts_of(
     seed: int,  # of the parts
     n_parts: int = 5,
 ) -> np.ndarray:  # (n_series,) 0..n_parts-1
-    "Parts in which each class is spread as evenly as it goes."
+    "Parts in which each class is spread as evenly as possible."
     rng, part = np.random.default_rng(seed), np.empty(len(y), int)
     for index in np.unique(y):
         members = rng.permutation(np.flatnonzero(y == index))
@@ -92,7 +92,7 @@ def inside(
 def kernel_of(
     features: np.ndarray,  # (n_series, n_features)
 ) -> np.ndarray:  # (n_series, n_series)
-    "Products of features at one unit."
+    "Inner products of standardised features."
     ready = Standard.of(features)(features).astype("float32")
     return (ready @ ready.T).astype("float64")
 
@@ -104,7 +104,7 @@ def varied(
     x: np.ndarray,  # (n_series, n_points, n_channels)
     rng: np.random.Generator,
 ) -> np.ndarray:  # like it
-    "Each series cut, warped and blurred by noise: still the same thing to a person who looks at it."
+    "Each series cut, warped and made noisy, so that a person would still recognise it."
     n_series, n_points, _ = x.shape
     steps = np.linspace(0, 1, n_points)
     found = np.empty_like(x)
@@ -124,7 +124,7 @@ N_FILTERS = 48  # kernels at each dilation, of the tokens
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    "What is computed once of a data set."
+    "What is computed once for a data set."
     y: np.ndarray  # (n_series,) class indices
     kernels: dict[str, np.ndarray]  # for each kind of features of the random kernels: (n_series, n_series)
     tokens: np.ndarray  # (n_views, n_series, N_TOKENS, n_features) uint8; the first view is the series as it is
@@ -169,7 +169,7 @@ def made_up(
     n_series: int = 150,
     n_points: int = 512,
 ) -> Dataset:  # without a test part
-    "A data set that nobody has recorded: each class a curve, a rhythm and an event, each series a variation of it."
+    "A synthetic data set: each class is a curve, a rhythm and an event, each series a variation of it."
     rng = np.random.default_rng([seed, 7])
     n_classes, steps = int(rng.integers(2, 9)), np.arange(n_points)
     common, scale = _smooth(rng, n_points, rng.uniform(5, 100)), np.exp(rng.uniform(1, 5))
