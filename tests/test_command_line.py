@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, command, need_forda, run, tool
 from tsformer_nb.io.files import FILES
 
-TRAIN = ("train", "--data", "sample", "--epochs", 2)
+TRAIN = ("train", "--data", "sample", "--epochs", 1)
 
 
 def tsformer_nb(*arguments, cwd, **environment):
@@ -34,7 +34,7 @@ def test_train_leaves_the_five_files(trained):
     files = {path.name for path in run.iterdir()}
     assert files == {"metrics.json", "history.csv", "curves.png", "confusion.png", "model.keras"}
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["parameters"] < 100_000 and metrics["epochs"] == 2 and metrics["seed"] == 0
+    assert metrics["parameters"] < 100_000 and metrics["epochs"] == 1 and metrics["seed"] == 0
     assert f"test accuracy {metrics['test_accuracy']:.4f} raw" in said.stdout
     assert "100%" in said.stderr and "Traceback" not in said.stderr  # a progress bar
 
@@ -105,7 +105,7 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
                 for label, period in ((-3, 2), (8, 4), (20, 8)) for _ in range(12)]
         (tmp_path / f"Mine_{part}.tsv").write_text("\n".join(rows) + "\n")
     for model in ("tsformer", "collapsed"):
-        result = command("train", "--data", tmp_path, "--model", model, "--epochs", 9, "--out", model, cwd=tmp_path)
+        result = command("train", "--data", tmp_path, "--model", model, "--epochs", 3, "--out", model, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
     metrics = json.loads((tmp_path / "tsformer" / "metrics.json").read_text())
     assert metrics["classes"] == [-3, 8, 20] and metrics["test_accuracy"] > .6  # chance is 0.33

@@ -10,7 +10,8 @@ import pytest
 
 from conftest import ROOT, run, tree
 from tsformer_nb.press.bilingual import (
-    LANGUAGES, language, notebooks, number_faults, one_language, pair_faults, quantities_of, read_notebook, source)
+    LANGUAGES, language, mannered, notebooks, number_faults, one_language, pair_faults, quantities_of, read_notebook,
+    source)
 from tsformer_nb.press.pages import READMES, readme
 
 
@@ -26,6 +27,7 @@ def test_every_thought_stands_in_both_languages(path):
     notebook = read_notebook(path)
     assert pair_faults(notebook) == []
     assert sum(language(cell) == "ja" for cell in notebook["cells"]) >= 2
+    assert mannered(notebook) == []
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.name)
