@@ -72,3 +72,11 @@ def test_both_contributing_pages_name_the_same_things():
     assert sorted(english) == sorted(japanese)
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
     assert {text.split()[1] for text in english if text.startswith("make ")} <= targets
+
+
+def test_six_lines_from_a_file_to_arrays_run_in_an_empty_notebook():
+    cells = [source(cell) for cell in read_notebook(ROOT / "nbs" / "chapters" / "00_data.ipynb")["cells"]]
+    (plain,) = [text for text in cells if "np.loadtxt" in text and text.startswith("import numpy")]
+    names = {}
+    exec(plain, names)
+    assert names["x_train"].shape == (48, 500, 1) and names["y_val"].shape == (16,)
