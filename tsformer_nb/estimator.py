@@ -156,7 +156,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return as_series_model(self.model_).features(self._series(X))
 
-    # saving: in a folder, or pickled with the model as the bytes of its `.keras` file
+    # saving: in a folder, or copied with the model as the bytes of its `.keras` file
 
     def save(
         self,
@@ -164,7 +164,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
     ) -> None:
         """Save a folder in the form of a run, which `load_run` and `tsformer-nb predict` can also read.
 
-        It contains no pickle. Raises `InputError` if the folder contains a training run.
+        Nothing in it is a pickle. Raises `InputError` if the folder contains a training run.
         """
         check_is_fitted(self)
         folder = Path(folder)
@@ -256,10 +256,10 @@ def begun(
 
 
 def of_today(
-    kind: type,  # of the pickled object
+    kind: type,  # of what was copied
     state: dict,  # of it
 ) -> tuple[type, dict]:
-    "Today's class and state for a pickle of version 0.1.0, which had one class and chose by `fit_by`."
+    "Today's class and state for a copy from version 0.1.0, which had one class and chose by `fit_by`."
     if "fit_by" not in state:
         return kind, state
     ways = {"auto": AutoClassifier, "frozen": KernelClassifier, "finetune": KernelClassifier,
