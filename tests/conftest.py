@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import functools
 import http.server
+import inspect
 import io
 import os
 import random
@@ -216,6 +217,10 @@ def why_not(name):
         return str(error)
 
 
+# what trains, or starts a process
+TRAINS = re.compile(r"\b(fit|train\w*|run|command|tsformer_nb|execute\w*|Popen|accuracy|load_run|\w+_grid)\(")
+
+
 def why_no_forda():
     return why_not("FordA")
 
@@ -241,7 +246,8 @@ def pytest_collection_modifyitems(items):
                   for fixture in fixtures if fixture.baseid.endswith(".py") and fixture.scope in ("module", "session")}
         if shared:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-        if shared or "browser" in item.fixturenames or "fuzz" in item.name:
+        works = TRAINS.search(inspect.getsource(item.function)) or item.path.stem in ("test_estimator", "test_saving")
+        if shared or works or "browser" in item.fixturenames or "fuzz" in item.name:
             item.add_marker(pytest.mark.slow)
 
 
