@@ -55,6 +55,8 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 FIREFOX = os.environ.get("FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")
 AXE = ROOT / "build" / "node_modules" / "axe-core" / "axe.min.js"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+# in the source of a test: it trains, or starts a process
+TRAINS = re.compile(r"\b(fit|train\w*|run|command|tsformer_nb|execute\w*|Popen|accuracy|load_run|\w+_grid)\(")
 FUZZ_SECONDS = float(os.environ.get("TSFORMER_FUZZ_SECONDS", 5))  # a format; `make torture` gives it ten minutes
 TOKENS = [b"\t", b"\n", b"\r", b"nan", b"inf", b"1e999", b"-", b"e", b".", b",", b"\0", b"\xff", b"\xef\xbb\xbf",
           b'"', b"#", b"9" * 400, b"\x1a", b" "]  # what a fuzzer puts into a file
@@ -217,10 +219,6 @@ def why_not(name):
         return str(error)
 
 
-# what trains, or starts a process
-TRAINS = re.compile(r"\b(fit|train\w*|run|command|tsformer_nb|execute\w*|Popen|accuracy|load_run|\w+_grid)\(")
-
-
 def why_no_forda():
     return why_not("FordA")
 
@@ -246,8 +244,8 @@ def pytest_collection_modifyitems(items):
                   for fixture in fixtures if fixture.baseid.endswith(".py") and fixture.scope in ("module", "session")}
         if shared:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-        works = TRAINS.search(inspect.getsource(item.function)) or item.path.stem in ("test_estimator", "test_saving")
-        if shared or works or "browser" in item.fixturenames or "fuzz" in item.name:
+        trains = TRAINS.search(inspect.getsource(item.function))
+        if shared or trains or "browser" in item.fixturenames or "fuzz" in item.name:
             item.add_marker(pytest.mark.slow)
 
 

@@ -21,6 +21,7 @@ from tsformer_nb import AutoClassifier, KernelClassifier, SeriesClassifier, TSFo
 from tsformer_nb.data import Dataset
 from tsformer_nb.io.files import InputError
 
+pytestmark = pytest.mark.slow  # scikit-learn's checks fit, too
 STEPS = np.arange(40)
 
 

@@ -22,6 +22,7 @@ from tsformer_nb.encoder import EncoderBlock, PatchEmbedding, SpectrumEmbedding
 from tsformer_nb.model import TSFormer, TSFormerConfig
 from tsformer_nb.published import published_model
 
+pytestmark = pytest.mark.slow  # each model is made, saved, exported
 SHAPE = (48, 2)
 CONFIG = TSFormerConfig(*SHAPE[:1], 3, SHAPE[1],
                         d_model=8, num_heads=2, ff_dim=8, num_blocks=1, kernel_size=5, stride=2,
