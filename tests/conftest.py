@@ -47,6 +47,15 @@ def set_environment():
     os.umask(0o022)
 
 
+def take_one_core():
+    "Each worker of pytest-xdist keeps to a core of its own: threads of two that share all cores wait for each other."
+    worker = re.fullmatch(r"gw(\d+)", os.environ.get("PYTEST_XDIST_WORKER", ""))
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker[1]) % len(cores)]})
+
+
+take_one_core()    # before TensorFlow counts them
 set_environment()  # before Keras and matplotlib read theirs
 KILLS = int(os.environ.get("TSFORMER_KILLS", 2))
 TORTURE = KILLS > 2  # `make torture`: the long halves
@@ -60,16 +69,6 @@ TRAINS = re.compile(r"\b(fit|train\w*|run|command|tsformer_nb|execute\w*|Popen|a
 FUZZ_SECONDS = float(os.environ.get("TSFORMER_FUZZ_SECONDS", 5))  # a format; `make torture` gives it ten minutes
 TOKENS = [b"\t", b"\n", b"\r", b"nan", b"inf", b"1e999", b"-", b"e", b".", b",", b"\0", b"\xff", b"\xef\xbb\xbf",
           b'"', b"#", b"9" * 400, b"\x1a", b" "]  # what a fuzzer puts into a file
-
-PREDICT = """
-import sys, numpy as np, keras
-from tsformer_nb.data import load_dataset
-from tsformer_nb.evaluation import predict
-from tsformer_nb.runs import load_run
-assert keras.backend.backend() == sys.argv[2]
-np.save(sys.argv[3], predict(load_run(sys.argv[1])[0], load_dataset("sample").x_test))
-"""
-
 
 def copy_of_checkout(place):
     "What is committed, and nothing that a run has left."

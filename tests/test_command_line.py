@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, command, need_forda, run, tool
 from tsformer_nb.io.files import FILES
 
-TRAIN = ("train", "--data", "sample", "--epochs", 1)
+TRAIN = ("train", "--data", "sample", "--model", "collapsed", "--epochs", 1)  # where any model shows it
 
 
 def tsformer_nb(*arguments, cwd, **environment):
@@ -30,7 +30,7 @@ def trained(tmp_path_factory):
 
 def test_train_leaves_the_five_files(trained):
     folder, said = trained
-    run = folder / "runs" / "FordA_sample-auto-0"
+    run = folder / "runs" / "FordA_sample-collapsed-0"
     files = {path.name for path in run.iterdir()}
     assert files == {"metrics.json", "history.csv", "curves.png", "confusion.png", "model.keras"}
     metrics = json.loads((run / "metrics.json").read_text())
@@ -41,7 +41,7 @@ def test_train_leaves_the_five_files(trained):
 
 def test_one_seed_one_history(trained):
     folder, _ = trained
-    histories = [(folder / name / "history.csv").read_bytes() for name in ("runs/FordA_sample-auto-0", "again")]
+    histories = [(folder / name / "history.csv").read_bytes() for name in ("runs/FordA_sample-collapsed-0", "again")]
     assert histories[0] == histories[1] and histories[0].count(b"\n") == 2
 
 

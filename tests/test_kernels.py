@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from conftest import PREDICT, command, run
+from conftest import ROOT, command, run
 from tsformer_nb.data import Dataset, load_dataset
 from tsformer_nb.evaluation import predict
 from tsformer_nb.io.files import InputError
@@ -117,13 +117,30 @@ def test_nothing_to_hold_on_to_is_told():
         fit_kernels(Dataset("flat", np.ones((10, 30)), np.arange(10) % 2))
 
 
-def test_another_backend_gives_the_same_answers(fitted, sample, tmp_path):
-    if not importlib.util.find_spec("jax"):
-        pytest.skip("jax is not installed")
-    out = fitted[0] / "runs" / "FordA_sample-auto-0"
-    result = run(sys.executable, "-c", PREDICT, out, "jax", tmp_path / "y.npy", KERAS_BACKEND="jax")
+PREDICT = """
+import sys, numpy as np, keras
+from tsformer_nb.data import load_dataset
+from tsformer_nb.evaluation import predict
+from tsformer_nb.runs import load_run
+backend, out, *folders = sys.argv[1:]
+assert keras.backend.backend() == backend
+for n, folder in enumerate(folders):
+    np.save(f"{out}/{n}.npy", predict(load_run(folder)[0], load_dataset("sample").x_test))
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_gives_the_same_answers(backend, fitted, sample, tmp_path):
+    "Those of the kernels, and of a trained Transformer."
+    if not importlib.util.find_spec(backend):
+        pytest.skip(f"{backend} is not installed")
+    folders = fitted[0] / "runs" / "FordA_sample-auto-0", ROOT / "tests" / "run-of-0.1.0"
+    result = run(sys.executable, "-c", PREDICT, backend, tmp_path, *folders, KERAS_BACKEND=backend)
     assert result.returncode == 0, result.stderr
-    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), predict(load_run(out)[0], sample.x_test), atol=5e-4)
+    for n, folder in enumerate(folders):
+        here, there = predict(load_run(folder)[0], sample.x_test), np.load(tmp_path / f"{n}.npy")
+        assert keras.backend.backend() == "tensorflow" and (here.argmax(axis=1) == there.argmax(axis=1)).all()
+        np.testing.assert_allclose(there, here, atol=5e-4)
 
 
 def test_it_is_a_keras_model_like_any_other(fitted, sample):
