@@ -239,9 +239,9 @@ def policy(request):
     keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize("dtype", [*POLICIES, "float32", keras.DTypePolicy("mixed_bfloat16")],
-                         ids=[*POLICIES, "float32", "a DTypePolicy"])
-@pytest.mark.parametrize("kind", [TSFormer, Ours, ConvTwin])
+@pytest.mark.parametrize("kind, dtype", [
+    *((TSFormer, policy) for policy in (*POLICIES, "float32", keras.DTypePolicy("mixed_bfloat16"))),
+    (Ours, POLICIES[0]), (ConvTwin, POLICIES[1])])
 def test_a_model_keeps_its_policy(dtype, kind, tmp_path):
     model = tiny(kind, dtype=dtype)
     train(model)
