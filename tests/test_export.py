@@ -123,6 +123,7 @@ def test_what_differs_is_not_kept(trained, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(not TORTURE, reason="`make torture`; that what differs is not kept, the test above shows")
 def test_kernels_do_not_bear_16_bits(tmp_path):
     runs.train_run(load_dataset("sample"), "kernels", out=tmp_path, progress=False)
     said = command("export", tmp_path, "--float16")
