@@ -97,6 +97,7 @@ KINDS = {  # kind of a cell: its mark in each language
     "test": ("test", "テスト"),
     "package": ("in the package", "パッケージに入るコード"),
     "plumbing": ("plumbing", "補助コード"),
+    "imports": ("imports", "インポート"),
     "slow": ("stored result", "保存済みの結果"),
     "folded": ("code", "コード"),
     "solution": ("solution", "解答例"),
@@ -117,6 +118,8 @@ def kind_of(
         return "solution" if exercises else "folded"
     if code.startswith("#| slow"):
         return "slow"
+    if re.fullmatch(r"((import |from |[ )]).*\n?)+", code):
+        return "imports"
     return "test" if re.search(r"^\s*(assert |with pytest\.raises|np\.testing\.)", code, re.M) else None
 
 # %% ../../nbs/press/pages.ipynb #59c2f678
@@ -140,7 +143,7 @@ def staged_code(
         return code
     if kind == "plumbing":
         code = code.replace("#| export\n", "", 1)
-    if kind in ("plumbing", "folded", "solution", "slow"):
+    if kind in ("plumbing", "imports", "folded", "solution", "slow"):
         fold = f'#| code-fold: true\n#| code-summary: "{_summary(code, kind, lang)}"\n'
         code = fold + re.sub(r"^#\| code-fold: true\n", "", code)
     return f"#| label: {kind}-{number}\n{code}"
