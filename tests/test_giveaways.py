@@ -32,6 +32,7 @@ def found(data):
     return {finding.what: finding for finding in findings}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [{}, {"n_classes": 7, "n": 200, "n_test": 100}, {"n_test": 0}, {"channels": 6},
                                    {"n": 12, "n_test": 12}, {"steps": 1}, {"dtype": "float64"}], ids=str)
 def test_noise_raises_few_alarms(shape):

