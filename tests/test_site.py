@@ -423,6 +423,13 @@ def test_dark_mode_is_remembered(open_page):
     assert page.evaluate(dark) == before  # and back
 
 
+def test_a_page_follows_the_system_to_dark_and_back(open_page):
+    page = open_page("en/data.html")
+    for scheme, dark in (("dark", "true"), ("light", "false")):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(f"(document.querySelector('.quarto-dark') !== null) === {dark}")
+
+
 def test_a_solution_opens(open_page):
     page = open_page("ja/data.html")
     fold = page.locator(".cell-solution details").first

@@ -355,7 +355,8 @@ def processor() -> str:
     found = dict(re.findall(r"^(model name|flags)\s*: (.*)$", text, re.M))
     instructions = " ".join(sorted(found.get("flags", "").split()))
     digest = hashlib.sha256(instructions.encode()).hexdigest()[:8]
-    return f"{platform.machine()}, {found.get('model name', 'unknown')}, {os.cpu_count()} cores, instructions {digest}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # a test may use one
+    return f"{platform.machine()}, {found.get('model name', 'unknown')}, {cores} cores, instructions {digest}"
 
 # %% ../../nbs/press/execution.ipynb #64491bb2
 def run_all() -> None:
