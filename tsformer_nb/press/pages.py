@@ -118,7 +118,7 @@ def kind_of(
         return "solution" if exercises else "folded"
     if code.startswith("#| slow"):
         return "slow"
-    if re.fullmatch(r"((import |from |[ )]).*\n?)+", code):
+    if re.fullmatch(r"((import |from |[ )]).*(\n|\Z))+", code):
         return "imports"
     return "test" if re.search(r"^\s*(assert |with pytest\.raises|np\.testing\.)", code, re.M) else None
 
