@@ -87,8 +87,7 @@ def test_shorter_series_need_no_filling_up(left):
 @pytest.fixture(scope="module")
 def trained(of_sample, tmp_path_factory):
     "A run of the sample and its LiteRT file, from a terminal."
-    folder = shutil.copytree(of_sample, tmp_path_factory.mktemp("trained") / "run",
-                             ignore=shutil.ignore_patterns("model.tflite", "model.onnx", "page*"))
+    folder = shutil.copytree(of_sample, tmp_path_factory.mktemp("trained") / "run")
     said = command("export", folder)
     assert said.returncode == 0 and "run on 48 series" in said.stdout, said.stderr
     return folder
