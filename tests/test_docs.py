@@ -75,7 +75,7 @@ def test_both_contributing_pages_name_the_same_things():
 
 
 def test_six_lines_from_a_file_to_arrays_run_in_an_empty_notebook():
-    cells = [source(cell) for cell in read_notebook(ROOT / "nbs" / "chapters" / "00_data.ipynb")["cells"]]
+    cells = [source(cell) for cell in read_notebook(ROOT / "nbs" / "chapters" / "01_data.ipynb")["cells"]]
     (plain,) = [text for text in cells if "np.loadtxt" in text and text.startswith("import numpy")]
     names = {}
     exec(plain, names)

@@ -10,10 +10,9 @@ from conftest import AXE, PHONE
 from tsformer_nb.attention import attention
 from tsformer_nb.spectrum import log_welch
 from tsformer_nb.press.bilingual import notebooks, one_language, read_notebook
-from tsformer_nb.figures import ROOT
 
-FOLDER = ROOT / "nbs" / "chapters"
-CHAPTERS = {"01_leaks": "dither", "02_spectrum": "window", "03_attention": "shuffle", "05_diagnosis": "norm"}
+PATHS = {path.stem: path for path in notebooks()}
+CHAPTERS = {"08_baseline": "dither", "spectrum": "window", "02_attention": "shuffle", "04_diagnosis": "norm"}
 PAGE = ("<!doctype html><html lang={lang}><title>a figure</title><body style='color-scheme: light dark'>"
         "<main>{html}</main>")
 
@@ -25,7 +24,7 @@ def html_of(cell):
 
 def figure_of(chapter, lang="en"):
     "What a chapter shows, as its page has it."
-    cells = one_language(read_notebook(FOLDER / f"{chapter}.ipynb"), lang)["cells"]
+    cells = one_language(read_notebook(PATHS[chapter]), lang)["cells"]
     (html,) = [html for cell in cells for html in html_of(cell) if 'figure class="moving"' in html]
     return html
 
@@ -67,7 +66,7 @@ def test_every_figure_is_known():
 
 
 def test_normalisation_is_that_of_keras(open_figure):
-    page, rest = open_figure("05_diagnosis"), values_of("05_diagnosis")["rest"]
+    page, rest = open_figure("04_diagnosis"), values_of("04_diagnosis")["rest"]
     layer = layers.LayerNormalization(epsilon=1e-6, beta_initializer=keras.initializers.Constant(.5))
     for channels, first in ((1, 3), (1, -2), (2, 3), (8, .4)):
         move(page, "channels", channels)
@@ -78,13 +77,13 @@ def test_normalisation_is_that_of_keras(open_figure):
 
 
 def test_the_spectrum_is_welchs(open_figure):
-    page, series = open_figure("02_spectrum"), np.array(values_of("02_spectrum")["series"])
+    page, series = open_figure("spectrum"), np.array(values_of("spectrum")["series"])
     for width in (16, 77, 250, 500):
         assert np.allclose(move(page, "width", width), log_welch(series[None, :, None], width)[0], atol=1e-9)
 
 
 def test_shuffling_shows_only_with_positions(open_figure):
-    page, values = open_figure("03_attention"), values_of("03_attention")
+    page, values = open_figure("02_attention"), values_of("02_attention")
     for shuffle in (1, 7, 20):
         assert abs(move(page, "shuffle", shuffle)).max() < 1e-9
     assert abs(move(page, "position", 1)).max() > .01
@@ -96,7 +95,7 @@ def test_shuffling_shows_only_with_positions(open_figure):
 
 
 def test_dither_fills_the_comb(open_figure):
-    page, values = open_figure("01_leaks"), values_of("01_leaks")
+    page, values = open_figure("08_baseline"), values_of("08_baseline")
     series = np.array(values["series"][0])
     gaps = np.diff(np.unique(series))
     level, coarse, fine = move(page, "sigma", 0)
@@ -127,6 +126,6 @@ def test_it_reads_well(chapter, lang, open_figure):
 def test_without_javascript_the_still_picture_remains(chapter, open_figure):
     page = open_figure(chapter, java_script_enabled=False)
     assert page.is_hidden("figure") and page.inner_text("main").strip() == ""
-    cells = read_notebook(FOLDER / f"{chapter}.ipynb")["cells"]
+    cells = read_notebook(PATHS[chapter])["cells"]
     (at,) = [n for n, cell in enumerate(cells) if "interactive_figure(" in "".join(cell["source"])]
     assert any("image/png" in output.get("data", {}) for cell in cells[at - 9:at] for output in cell.get("outputs", []))

@@ -22,7 +22,7 @@ WITH_DATA = [name for name in NOTEBOOKS if "TSFORMER_BOOK_DATA" in PATHS[name].r
 SAVED_WITH = re.findall(r"^keras==([^ ]+)", (ROOT / "constraints.txt").read_text(), re.M)[-1]
 HERE = processor() == SAVED_ON.read_text(encoding="utf-8").strip()  # another processor rounds differently
 
-KERNELS = NOTEBOOKS if TORTURE else ["03_attention.ipynb", "figures.ipynb"]  # as JupyterLab runs them
+KERNELS = NOTEBOOKS if TORTURE else ["02_attention.ipynb", "figures.ipynb"]  # as JupyterLab runs them
 
 OFFLINE = """
 import socket
@@ -44,14 +44,28 @@ CHAPTERS = [name for name in NOTEBOOKS if name[0].isdigit()]
 
 def test_the_book_has_its_chapters():
     assert [name.removesuffix(".ipynb") for name in CHAPTERS] == [
-        "00_data", "01_leaks", "02_spectrum", "03_attention", "04_published", "05_diagnosis", "06_checkup",
-        "07_encoder", "08_model", "09_training", "10_results", "11_ablation", "12_distance", "13_other_datasets",
-        "14_own_data", "15_kernels", "16_kernel_model", "17_estimator", "18_ucr_benchmark", "19_pretraining",
-        "20_export", "21_web"]
-    assert {"00_data.ipynb", "01_leaks.ipynb", "02_spectrum.ipynb", "04_published.ipynb", "05_diagnosis.ipynb",
-            "06_checkup.ipynb", "09_training.ipynb"} <= set(WITH_DATA)
-    assert {name for name in WITH_DATA if forda_cells(name)} == {
-        "00_data.ipynb", "01_leaks.ipynb", "02_spectrum.ipynb", "04_published.ipynb", "09_training.ipynb"}
+        "00_does_nothing", "01_data", "02_attention", "03_published", "04_diagnosis", "05_encoder", "06_model",
+        "07_training", "08_baseline", "09_results", "10_distance", "11_own_data",
+        "12_kernels", "13_kernel_model", "14_ucr_benchmark", "15_pretraining", "16_other_datasets",
+        "17_estimator", "18_export", "19_web"]
+    with_forda = {"01_data.ipynb", "03_published.ipynb", "07_training.ipynb", "08_baseline.ipynb"}
+    assert {*with_forda, "00_does_nothing.ipynb", "04_diagnosis.ipynb", "checkup.ipynb"} <= set(WITH_DATA)
+    assert {name for name in WITH_DATA if forda_cells(name)} == with_forda
+
+
+def later(name):
+    "What a chapter takes from later ones: links, and imports of the modules that they export."
+    text = PATHS[name].read_text(encoding="utf-8")
+    exported = {PATHS[other].stem: re.search(r"default_exp ([\w.]+)", PATHS[other].read_text()) for other in CHAPTERS}
+    home = {found[1]: chapter for chapter, found in exported.items() if found}
+    links = re.findall(r"\]\((?!http)[^)\s]*?(\d\d_\w+)\.ipynb", text)
+    imports = [home[module] for module in re.findall(r"from tsformer_nb\.([\w.]+) import", text) if module in home]
+    return sorted({chapter for chapter in links + imports if chapter > PATHS[name].stem})
+
+
+@pytest.mark.parametrize("name", [name for name in CHAPTERS if name[:2] != "00"])  # 00 says what the others are
+def test_no_chapter_needs_a_later_one(name):
+    assert later(name) == []
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +132,7 @@ def test_notebook_in_a_kernel(name, monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", WITH_DATA)
 def test_notebook_on_sample(name, monkeypatch, tmp_path):
     "What a reader without network meets: the same notebook, less the cells marked `forda`."
-    if not TORTURE and name != "00_data.ipynb" and why_no_forda() is None:
+    if not TORTURE and name != "01_data.ipynb" and why_no_forda() is None:
         pytest.skip("test_notebook has run the same cells on FordA; `make torture` runs them on the sample too")
     monkeypatch.setenv("TSFORMER_BOOK_DATA", "sample")
     execute(shutil.copy(PATHS[name], tmp_path), skip=("slow", "forda"))
@@ -153,7 +167,7 @@ def test_without_the_repository_a_notebook_runs_or_says_what_is_missing(name, mo
 
 
 def test_chapters_without_stored_results_ask_for_nothing_of_the_repository():
-    alone = ("00_data", "02_spectrum", "03_attention", "04_published", "06_checkup")
+    alone = ("00_does_nothing", "01_data", "02_attention", "03_published", "spectrum", "checkup")
     assert not [name for name in alone if of_the_repository(f"{name}.ipynb")]
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, TORTURE
 
 pytestmark = pytest.mark.skipif(not TORTURE, reason="takes minutes: `make torture`")
-HANDFUL = ["tests/test_notebooks.py::test_notebook[02_spectrum.ipynb]",
+HANDFUL = ["tests/test_notebooks.py::test_notebook[spectrum.ipynb]",
            "tests/test_notebooks.py::test_notebook[files.ipynb]",
            "tests/test_notebooks.py::test_notebook[figures.ipynb]", "tests/test_notebooks.py::test_notebook[cli.ipynb]",
            "tests/test_notebooks.py::test_notebook_in_a_kernel[figures.ipynb]", "tests/test_package.py",

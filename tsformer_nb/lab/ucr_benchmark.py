@@ -117,7 +117,7 @@ BIG = ("FordA", "FordB", "ElectricDevices", "Crop")  # they take most of the tim
 def run_benchmark(
     out: str | Path = RESULTS / "archive.csv",  # as for `rank_archive`
 ) -> list[dict]:  # the rows, as text
-    "Every run of chapter 18: large sets last and without dither, and sets with sisters once more."
+    "Every run of chapter 14: large sets last and without dither, and sets with sisters once more."
     rank_archive(out, [name for name in UCR if name not in BIG])
     rank_archive(out, [name for group in SISTERS for name in group], ["with sisters"], [(0, 0)])
     return rank_archive(out, BIG, runs=[(0, 0), (1, 0), (2, 0)])
