@@ -49,7 +49,7 @@ def test_the_book_has_its_chapters():
         "12_kernels", "13_kernel_model", "14_ucr_benchmark", "15_pretraining", "16_other_datasets",
         "17_estimator", "18_export", "19_web"]
     with_forda = {"01_data.ipynb", "03_published.ipynb", "07_training.ipynb", "08_baseline.ipynb"}
-    assert {*with_forda, "00_does_nothing.ipynb", "04_diagnosis.ipynb", "checkup.ipynb"} <= set(WITH_DATA)
+    assert {*with_forda, "04_diagnosis.ipynb", "checkup.ipynb"} <= set(WITH_DATA)
     assert {name for name in WITH_DATA if forda_cells(name)} == with_forda
 
 
