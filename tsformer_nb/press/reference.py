@@ -17,7 +17,7 @@ from pathlib import Path
 from ..cli import start_keras
 from ..figures import ROOT
 from .bilingual import notebooks, read_notebook, source
-from .pages import heading_of, page_name
+from .pages import API, heading_of, page_name, reference_page
 
 # %% ../../nbs/press/reference.ipynb #dc1f6f63
 def is_outside(
@@ -81,12 +81,14 @@ REFERENCE = {
     "en": {"title": "API reference", "chapter": "from the chapter", "returns": "returns",
            "about": "Every public function and class, made from the code. "
                     "Most readers will want `load_dataset`, `TSFormer`, `fit` and `evaluate`.",
-           "inside": "What a user imports:", "outside": "What makes and measures the book:"},
+           "module": "Module", "what": "What it is for",
+           "inside": "What a user imports", "outside": "What makes and measures the book"},
     "ja": {"title": "API リファレンス", "chapter": "対応する章：", "returns": "戻り値",
            "about": "公開されているすべての関数とクラスの一覧で、コードから作られています。"
                     "まず必要になるのは `load_dataset`、`TSFormer`、`fit`、`evaluate` でしょう。"
                     "説明文はソースコードの docstring（英語）をそのまま載せています。",
-           "inside": "利用者がインポートするもの：", "outside": "本書を作り、測定するもの："},
+           "module": "モジュール", "what": "内容",
+           "inside": "利用者がインポートするもの", "outside": "本書を作り、測定するもの"},
 }
 
 
@@ -101,26 +103,32 @@ def _listing(obj: object, returns: str) -> str:
     return f"\n\n```{{=html}}\n<dl class='parameters'>{''.join(rows)}</dl>\n```" if rows else ""
 
 # %% ../../nbs/press/reference.ipynb #a5ef0a04
-def _overview(words: dict[str, str]) -> str:
-    "Links to the modules, in two groups."
+def _overview(lang: str) -> str:
+    "The modules and what they are for, in two tables."
+    words = REFERENCE[lang]
     groups: dict[str, list[str]] = {words["inside"]: [], words["outside"]: []}
-    for name in modules():
-        groups[words["outside" if is_outside(name) else "inside"]].append(f"[{name}](#{name})")
-    return "\n\n".join(f"{about} {' · '.join(links)}" for about, links in groups.items())
+    for name, path in modules().items():
+        about = heading_of(path, lang)[1]
+        groups[words["outside" if is_outside(name) else "inside"]].append(
+            f"| [{name}]({reference_page(name)}.qmd) | {about} |")
+    head = f"| {words['module']} | {words['what']} |\n|---|---|"
+    return "\n\n".join(f"## {title} {{#{anchor}}}\n\n{head}\n" + "\n".join(rows)
+                       for anchor, (title, rows) in zip(("inside", "outside"), groups.items()))
 
 
 def reference(
     lang: str,  # "en" or "ja"
-) -> str:  # Markdown: a page
-    "The reference of the package, made from its signatures and docstrings."
+) -> dict[str, str]:  # name of a page: its Markdown
+    "The reference of the package, a page for each module, made from its signatures and docstrings."
     words = REFERENCE[lang]
-    parts = [f"---\ntitle: {words['title']}\ntoc-depth: 2\n---\n", words["about"], _overview(words)]
+    pages = {API: f"---\ntitle: {words['title']}\n---\n\n{words['about']}\n\n{_overview(lang)}\n"}
     for module, path in modules().items():
-        link = f"{words['chapter']} [{heading_of(path, lang)[0]}]({page_name(path)}.ipynb)"
-        parts.append(f"## tsformer_nb.{module} {{#{module}}}\n\n{link}")
+        chapter = f"{words['chapter']} [{heading_of(path, lang)[0]}]({page_name(path)}.ipynb)"
+        parts = [f"---\ntitle: tsformer_nb.{module}\n---\n", f"[{words['title']}]({API}.qmd) · {chapter}"]
         for full, obj in symbols().items():
             where, _, short = full.rpartition(".")
             if where == module:
                 listing = _listing(obj, words["returns"])
-                parts.append(f"### {short} {{#{full}}}\n\n{inspect.getdoc(obj) or ''}{listing}")
-    return "\n\n".join(parts) + "\n"
+                parts.append(f"## {short} {{#{full}}}\n\n{inspect.getdoc(obj) or ''}{listing}")
+        pages[reference_page(module)] = "\n\n".join(parts) + "\n"
+    return pages

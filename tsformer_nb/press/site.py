@@ -129,7 +129,8 @@ def stage(
         write_nb(notebook, folder / f"{name}.ipynb")
     config = yaml.safe_dump(configuration(lang), allow_unicode=True, sort_keys=False)
     (folder / "_quarto.yml").write_text(config, encoding="utf-8")
-    (folder / f"{API}.qmd").write_text(reference(lang), encoding="utf-8")
+    for name, text in reference(lang).items():
+        (folder / f"{name}.qmd").write_text(text, encoding="utf-8")
     return folder
 
 # %% ../../nbs/press/site.ipynb #8479eb29
