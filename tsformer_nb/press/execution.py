@@ -34,11 +34,13 @@ import nbdev.test
 from execnb.shell import CaptureShell
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.formatters import BaseFormatter
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets import Unicode
 
-from .bilingual import NUMERAL, notebooks, read_notebook, source, with_numbers
+from .bilingual import JAPANESE_FIGURE, NUMERAL, notebooks, read_notebook, source, with_numbers
 from ..figures import RESULTS, ROOT
-from ..io.files import atomic_write
+from ..io.files import InputError, atomic_write
 
 # %% ../../nbs/press/execution.ipynb #bac1f413
 def one_stream(
@@ -69,6 +71,25 @@ class _Hook(DisplayHook):
         self.shell.keep("execute_result", data=as_text(data), metadata=metadata or {}, execution_count=None)
 
 
+class _Translated(BaseFormatter):
+    format_type = Unicode(JAPANESE_FIGURE)
+
+
+def _in_japanese(figure) -> str | None:
+    "A figure with Japanese labels, as PNG in base64; None if one has no translation, which the shell notes."
+    from IPython.core.pylabtools import print_figure
+    from matplotlib_inline.config import InlineBackend
+
+    from tsformer_nb.press.labels import in_japanese
+
+    try:
+        with in_japanese(figure):
+            return print_figure(figure, "png", base64=True, **InlineBackend.instance().print_figure_kwargs)
+    except (KeyError, InputError) as error:
+        NotebookShell.last.untranslated += error.args
+        return None
+
+
 class _Stream(io.TextIOBase):
     def __init__(self, name, shell):
         self.name, self.shell = name, shell
@@ -91,10 +112,15 @@ class NotebookShell(CaptureShell):
     "IPython, as `nbdev_test` runs it: keeps the outputs of a notebook, and what it leaves behind."
 
     display_pub_class, displayhook_class = _Publisher, _Hook
+    translated = False  # whether figures are drawn in Japanese, too
 
     def __init__(self, path=None):
-        type(self).last, self.outputs, self.ran, self.left = self, [], {}, []
+        type(self).last, self.outputs, self.ran, self.left, self.untranslated = self, [], {}, [], []
         super().__init__(path, mpl_format="png")
+        if self.translated:
+            second = _Translated(parent=self.display_formatter)
+            second.for_type_by_name("matplotlib.figure", "Figure", _in_japanese)
+            self.display_formatter.formatters[JAPANESE_FIGURE] = second
 
     def keep(self, kind, **output):
         self.outputs.append({"output_type": kind, **output})
@@ -194,6 +220,7 @@ def run_cells(
     skip: list[str],  # as in `execute`
     environment: dict[str, str],  # the environment variables
     folder: str,  # gets answer.json, and chatter: messages of libraries that are no cell output
+    translated: bool,  # as in `execute`
 ) -> None:
     "Run the cells of a notebook, in its own process."
     quiet = os.open(os.devnull, os.O_RDONLY), os.open(Path(folder, "chatter"), os.O_WRONLY | os.O_CREAT)
@@ -202,10 +229,13 @@ def run_cells(
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None  # the environment variables say where that is
-    nbdev.test.CaptureShell = NotebookShell
+    nbdev.test.CaptureShell, NotebookShell.translated = NotebookShell, translated
     passed, _ = nbdev.test.test_nb(Path(path), skip_flags=skip, showerr=False)
     shell = NotebookShell.last
-    answer = {"outputs": shell.ran, "left": shell.left, "error": "" if passed else shell.prettytb(path)}
+    error = "" if passed else shell.prettytb(path)
+    if not error and shell.untranslated:
+        error = f"{Path(path).name}: figures that cannot be drawn in Japanese: {shell.untranslated}"
+    answer = {"outputs": shell.ran, "left": shell.left, "error": error}
     Path(folder, "answer.json").write_text(json.dumps(answer), encoding="utf-8")
 
 # %% ../../nbs/press/execution.ipynb #0b0da893
@@ -219,13 +249,14 @@ def _waiting(
                             cwd=ROOT, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}, start_new_session=True)
 
 
-def _run_in_a_process(path: Path, skip: Sequence[str], timeout: float) -> tuple[dict, list[str]]:
+def _run_in_a_process(path: Path, skip: Sequence[str], timeout: float, translated: bool) -> tuple[dict, list[str]]:
     "Run the cells of a notebook in a separate process; raises `RuntimeError` if a cell fails, or the process dies."
     server = _waiting(os.environ.get("PYTHONPATH"))
     assert server.stdout  # for type checkers
     with tempfile.TemporaryDirectory() as folder:
         environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "TMPDIR": folder, "IPYTHONDIR": folder}
-        request = {"path": str(path), "skip": [*skip], "environment": environment, "folder": folder}
+        request = {"path": str(path), "skip": [*skip], "environment": environment, "folder": folder,
+                   "translated": translated}
         _send(server.stdin, json.dumps(request))
         child, ended = int(server.stdout.readline()), False
         try:
@@ -250,13 +281,14 @@ def execute(
     path: str | Path,  # an .ipynb file
     skip: Sequence[str] = ("slow",),  # cells that begin with one of these, as `#| slow`, keep the outputs they have
     timeout: float = 900,  # in seconds
+    translated: bool = False,  # True: each figure is drawn with Japanese labels, too
 ):  # the notebook with fresh outputs, and what it left behind; the file is unchanged
     """Run a notebook in a fresh process, in its own folder; an error in a cell is raised.
 
     Cells marked `#| slow` keep their outputs: what they store is dated, and is renewed only on request.
     """
     notebook = read_notebook(path)
-    outputs, left = _run_in_a_process(Path(path).absolute(), skip, timeout)
+    outputs, left = _run_in_a_process(Path(path).absolute(), skip, timeout, translated)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code" and cell["id"] in outputs:
             cell["outputs"] = outputs[cell["id"]]
@@ -269,10 +301,13 @@ _logger = logging.getLogger(__name__)
 def run_notebook(
     path: str | Path,  # an .ipynb file: its outputs are replaced
 ) -> None:
-    "Run a notebook and save its outputs, and the numbers that its prose quotes; after an error nothing is saved."
+    """Run a notebook and save its outputs, figures in both languages, and the numbers that its prose quotes.
+
+    After an error nothing is saved.
+    """
     import nbformat
 
-    notebook, left = execute(path)
+    notebook, left = execute(path, translated=True)
     for fault in left:
         _logger.warning("%s leaves something behind: %s", Path(path).name, fault)
     nbformat.write(nbformat.from_dict(with_numbers(notebook)), path)
