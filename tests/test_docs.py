@@ -3,6 +3,7 @@ import contextlib
 import io
 import re
 
+import numpy as np
 import pytest
 
 from conftest import ROOT
@@ -80,3 +81,20 @@ def test_six_lines_from_a_file_to_arrays_run_in_an_empty_notebook():
     names = {}
     exec(plain, names)
     assert names["x_train"].shape == (48, 500, 1) and names["y_val"].shape == (16,)
+
+
+@pytest.mark.slow  # four seconds: Keras is imported
+@pytest.mark.parametrize("chapter, first, parameters", [
+    ("05_encoder", "def attend", 34_560),  # patches and the block in two lines
+    ("06_model", "def build_tsformer", 91_320),  # the whole model
+])
+def test_a_model_in_functional_keras_runs_in_an_empty_notebook(chapter, first, parameters):
+    cells = [source(cell) for cell in read_notebook(ROOT / "nbs" / "chapters" / f"{chapter}.ipynb")["cells"]]
+    (plain,) = [text for text in cells if text.startswith("import keras") and first in text]
+    assert len([line for line in plain.splitlines() if line.strip()]) <= 30
+    names, printed = {}, io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(plain, names)
+    model = names["model"] if chapter == "05_encoder" else names["plain"]
+    assert model.count_params() == parameters and f"{parameters:,} parameters" in printed.getvalue()
+    assert model(np.zeros((2, 500, 1), "float32")).shape == ((2, 31, 64) if chapter == "05_encoder" else (2, 2))

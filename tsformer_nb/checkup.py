@@ -73,7 +73,7 @@ def _inside(model: keras.Model, x: np.ndarray) -> tuple:  # the last: path of an
                                  (layers.MultiHeadAttention, EncoderBlock, layers.GlobalAveragePooling1D))
     output, calls = _record(model, x, attentions + blocks + pools)
     before, after = x, output
-    if blocks:  # of this book, from the next chapter: from the first to the last
+    if blocks:  # of this book (chapter 05): from the first to the last
         before, after = calls[id(blocks[0])][0][0], calls[id(blocks[-1])][2]
     elif pools:  # up to the pooling
         after = calls[id(pools[0])][0][0]
