@@ -106,7 +106,8 @@ def lead_cells(
     if not found:
         return ["", ""]
     difference, p = found
-    return [f"{difference.mean:+.1f} ± {difference.half:.1f}", f"{p:.3f}" if p >= .001 else "< 0.001"]
+    mean = round(difference.mean, 1) + 0.0  # no "-0.0"
+    return [f"{mean:+.1f} ± {difference.half:.1f}", f"{p:.3f}" if p >= .001 else "< 0.001"]
 
 # %% ../nbs/library/significance.ipynb #948f392d
 def _pull(right: np.ndarray) -> np.ndarray:  # (n_runs, n_test) -> (n_test,)
