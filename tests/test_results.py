@@ -101,7 +101,7 @@ def test_attention_earns_its_place_on_the_built_task():
 
 
 def test_the_archive_holds():
-    "What chapter 18 claims, from the stored rows alone."
+    "What chapter 14 claims, from the stored rows alone."
     rows = read_rows(RESULTS / "archive.csv")
     ours, theirs = (accuracies(rows, model) for model in ENTRANTS)
     sizes = {row["data"]: int(row["n_train"]) for row in read_rows(RESULTS / "literature.csv")}
