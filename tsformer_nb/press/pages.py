@@ -131,7 +131,7 @@ def kind_of(
         return "solution" if exercises else "folded"
     if code.startswith("#| slow"):
         return "slow"
-    if re.fullmatch(r"((import |from |[ )]).*(\n|\Z))+", code):
+    if all(re.match(r"import |from |[ )]|$", line) for line in code.splitlines()):
         return "imports"
     if all(re.match(ASSERTION, line) for line in re.findall(r"^[^\s#)\]}].*", code, re.M)):
         return "checks"  # and nothing else
