@@ -80,3 +80,15 @@ def test_six_lines_from_a_file_to_arrays_run_in_an_empty_notebook():
     names = {}
     exec(plain, names)
     assert names["x_train"].shape == (48, 500, 1) and names["y_val"].shape == (16,)
+
+
+@pytest.mark.slow  # ten seconds
+def test_compile_and_fit_in_fifteen_lines_run_in_an_empty_notebook():
+    cells = [source(cell) for cell in read_notebook(ROOT / "nbs" / "chapters" / "07_training.ipynb")["cells"]]
+    (plain,) = [text for text in cells if "model.compile(" in text and 'load_dataset("sample")' in text]
+    names = {}
+    exec(plain, names)
+    names["plt"].close("all")
+    assert len([line for line in plain.splitlines() if line and not line.startswith("#|")]) <= 15
+    assert set(names["curves"]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert names["curves"]["loss"][-1] < .2 * names["curves"]["loss"][0]
