@@ -98,3 +98,15 @@ def test_a_model_in_functional_keras_runs_in_an_empty_notebook(chapter, first, p
     model = names["model"] if chapter == "05_encoder" else names["plain"]
     assert model.count_params() == parameters and f"{parameters:,} parameters" in printed.getvalue()
     assert model(np.zeros((2, 500, 1), "float32")).shape == ((2, 31, 64) if chapter == "05_encoder" else (2, 2))
+
+
+@pytest.mark.slow  # ten seconds
+def test_compile_and_fit_in_fifteen_lines_run_in_an_empty_notebook():
+    cells = [source(cell) for cell in read_notebook(ROOT / "nbs" / "chapters" / "07_training.ipynb")["cells"]]
+    (plain,) = [text for text in cells if "model.compile(" in text and 'load_dataset("sample")' in text]
+    names = {}
+    exec(plain, names)
+    names["plt"].close("all")
+    assert len([line for line in plain.splitlines() if line and not line.startswith("#|")]) <= 15
+    assert set(names["curves"]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert names["curves"]["loss"][-1] < .2 * names["curves"]["loss"][0]
