@@ -193,7 +193,8 @@ def test_it_reads_well(lang, scheme, viewport, open_page):
 def test_every_example_and_every_knob(open_page):
     page = open_page()
     kinds = page.eval_on_selector_all("#example option", "all => all.map(one => one.textContent)")
-    assert len(kinds) == 12 and all(sum(kind in name for name in kinds) == 4 for kind in ("correctly", "misclassified", "doubtful"))
+    said = ("correctly", "misclassified", "doubtful")
+    assert len(kinds) == 12 and all(sum(kind in name for name in kinds) == 4 for kind in said)
     for n in range(1, 12):
         assert after(page, lambda n=n: page.select_option("#example", str(n))).sum() == pytest.approx(1)
     for knob, value in (("noise", "1.5"), ("shift", "-60"), ("cut", "300")):
