@@ -39,8 +39,8 @@ def japanese(
     numbers = iter(NUMBER.findall(label))
     if (known := labels().get(label) or labels().get(NUMBER.sub("#", label).strip())) is not None:
         return re.sub("#", lambda _: next(numbers, "#"), known)
-    if not re.search(r"[A-Za-z]{2,}", NAMES.sub("", label)):
-        return label
+    if re.search("[ぁ-んァ-ン一-龥]", label) or not re.search(r"[A-Za-z]{2,}", NAMES.sub("", label)):
+        return label  # a name, a number, or Japanese already
     for part in PARTS:
         first, found, second = label.partition(part)
         if found and (first or second):
