@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, copy_of_checkout, imports_of, run, tool
+from conftest import ROOT, TORTURE, copy_of_checkout, imports_of, run, tool
 
 
 def files_of(package):
@@ -37,7 +37,7 @@ print(*place.parent.glob("tsformer_nb-*.dist-info/**/LICENSE"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+@pytest.mark.parametrize("kind", ["sdist", *["wheel"] * TORTURE])  # pip makes a wheel of the first, too
 def test_it_installs_into_an_empty_environment(kind, tmp_path):
     """With every module that a user imports, the data, stored results and the licence; without lab and press.
 

@@ -173,6 +173,13 @@ def _check_alone(train: Recordings) -> None:
         warnings.warn(f"{train.path}: each of its {len(train.x)} series has a label of its own; if these are rather "
                       "numbers or names of the series, say which column holds the classes (--label).", InputWarning,
                       stacklevel=3)
+    elif train.labels.dtype.kind == "i" and len(classes) > max(20, len(train.x) / 10):
+        message = (f"{train.path}: the labels are {len(classes)} different numbers for {len(train.x)} series; they "
+                   "look like a quantity to be estimated, and each number becomes a class. Name the right column with "
+                   "--label, or divide the numbers into a few classes.")
+        if len(classes) > 100 and 2 * len(classes) > len(train.x):
+            raise InputError(message)
+        warnings.warn(message, InputWarning, stacklevel=3)
     flat = np.flatnonzero((np.nanmax(train.x, axis=1) == np.nanmin(train.x, axis=1)).all(axis=1))
     if flat.size:
         more = f" and {len(flat) - 1} more" if len(flat) > 1 else ""
