@@ -15,7 +15,7 @@ def softmax(
     x: np.ndarray,  # scores, any shape
 ) -> np.ndarray:  # like x: positive, sums to 1 along the last axis
     "Turn scores into weights."
-    e = np.exp(x - x.max(axis=-1, keepdims=True))  # the maximum is taken off so that exp cannot overflow
+    e = np.exp(x - x.max(axis=-1, keepdims=True))  # subtracting the maximum keeps exp from overflowing
     return e / e.sum(axis=-1, keepdims=True)
 
 

@@ -58,7 +58,7 @@ class AddedConstant(layers.Layer):
 
     def __init__(
         self,
-        n_parts: int,  # how many numbers: one for each layer normalisation of the encoder it stands for
+        n_parts: int,  # how many numbers: one for each layer normalisation of the encoder that it replaces
         **kwargs,
     ):
         super().__init__(**kwargs)
