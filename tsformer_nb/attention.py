@@ -15,7 +15,7 @@ def softmax(
     x: np.ndarray,  # scores, any shape
 ) -> np.ndarray:  # like x: positive, sums to 1 along the last axis
     "Turn scores into weights."
-    e = np.exp(x - x.max(axis=-1, keepdims=True))  # the maximum is taken off so that exp cannot overflow
+    e = np.exp(x - x.max(axis=-1, keepdims=True))  # subtracting the maximum keeps exp from overflowing
     return e / e.sum(axis=-1, keepdims=True)
 
 
@@ -36,6 +36,7 @@ def multi_head_attention(
 ) -> np.ndarray:  # (batch, tokens, d_model)
     "Self-attention with several heads, as `keras.layers.MultiHeadAttention` computes it."
     w_q, b_q, w_k, b_k, w_v, b_v, w_o, b_o = weights
+    # einsum multiplies, and sums over the letters that are missing behind the arrow
     q = np.einsum("btd,dhk->bhtk", x, w_q) + b_q[:, None]  # (batch, heads, tokens, key_dim)
     k = np.einsum("btd,dhk->bhtk", x, w_k) + b_k[:, None]  # (batch, heads, tokens, key_dim)
     v = np.einsum("btd,dhk->bhtk", x, w_v) + b_v[:, None]  # (batch, heads, tokens, key_dim)

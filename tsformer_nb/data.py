@@ -57,9 +57,9 @@ class Dataset:
 # %% ../nbs/chapters/01_data.ipynb #98b1e2e9
 def load_dataset(
     where: str | Path = "FordA",  # a name that `fetch` knows, "sample", or a folder or file of one's own
-    test: str | Path | None = None,  # the file of the test part, where it lies elsewhere
-    layout: Layout = Layout(),  # how a table is to be read, where it does not show
-    held_out: float = 0.25,  # share of the series that become the test part where there is none; 0: none do
+    test: str | Path | None = None,  # the test file, if it is elsewhere
+    layout: Layout = Layout(),  # how to read a table, if that cannot be detected
+    held_out: float = 0.25,  # share of the series that become the test part if there is none; 0: no test part
     seed: int = 0,  # of that split
 ) -> Dataset:
     "Load a data set; raises `InputError` if it cannot be found, read, or does not fit together."
@@ -183,7 +183,7 @@ def split(
 def _split_groups(
     y: np.ndarray, fraction: float, seed: int, groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    "The same where no group may stand on both sides, as near to the asked share as the groups allow."
+    "The same with each group on one side only; the share is as near to `fraction` as the groups allow."
     from sklearn.model_selection import StratifiedGroupKFold  # here, not above: it takes a second to import
 
     n_parts = min(max(2, round(1 / fraction)), len(np.unique(groups)))
@@ -233,5 +233,5 @@ def dither_level(
     data: Dataset,  # its training series decide
     share: float = 0.01,  # of their standard deviation
 ) -> float | np.ndarray:  # standard deviation, in the unit of the data; (n_channels,) where there are several
-    "How much noise hides the rounding: a hundredth of the spread of the training series, unless told otherwise."
+    "How much noise hides the rounding: by default a hundredth of the spread of the training series."
     return share * noise_unit(data.x_train, data.y_train)

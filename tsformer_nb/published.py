@@ -17,7 +17,7 @@ from .io.files import FILES
 def published_block(
     x: keras.KerasTensor,  # (batch, n_timesteps, n_channels)
     head_size: int,  # width of a head's queries, keys and values
-    num_heads: int,  # look-ups at once
+    num_heads: int,  # heads, in parallel
     ff_dim: int,  # width inside the feed-forward part
     dropout: float = 0.0,  # share of activations dropped while training
     norm_first: bool = False,  # True: as in the printed summary and log; False: as in the printed code
@@ -47,11 +47,11 @@ def published_block(
 # %% ../nbs/chapters/03_published.ipynb #a983bb5f
 def published_model(
     n_timesteps: int = 500,  # steps in a series
-    n_classes: int = 2,  # classes to tell apart
+    n_classes: int = 2,  # classes
     n_channels: int = 1,  # measurements at each step
     num_blocks: int = 4,  # encoder blocks; 0 leaves the encoder out
     norm_first: bool = False,  # see `published_block`
-    pooling: str = "channels_first",  # "channels_first" as published in 2021, "channels_last" as the example reads now
+    pooling: str = "channels_first",  # "channels_first" as published in 2021, "channels_last" as in the example today
 ) -> keras.Model:  # (batch, n_timesteps, n_channels) -> class probabilities (batch, n_classes)
     "The classifier of the Keras example (T. Ntakouris, 2021), with the published sizes."
     x = inputs = keras.Input((n_timesteps, n_channels))
