@@ -10,8 +10,8 @@ import pytest
 
 from conftest import ROOT, run, tree
 from tsformer_nb.press.bilingual import (
-    LANGUAGES, language, mannered, notebooks, number_faults, one_language, pair_faults, quantities_of, read_notebook,
-    source)
+    JAPANESE_FIGURE, LANGUAGES, language, mannered, notebooks, number_faults, one_language, pair_faults,
+    quantities_of, read_notebook, source)
 from tsformer_nb.press.pages import READMES, readme
 
 
@@ -36,6 +36,8 @@ def test_figures_have_alternative_text_in_both_languages(path):
     for cell in notebook["cells"]:
         if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
             assert re.search(r'^#\| fig-alt: "[^|]+ \| [^|]+"$', source(cell), re.M), source(cell)[:80]
+        for output in cell.get("outputs", []) if not source(cell).startswith("#| slow") else []:
+            assert ("image/png" in output.get("data", {})) == (JAPANESE_FIGURE in output.get("data", {}))
     for lang in LANGUAGES:
         cells = one_language(notebook, lang)["cells"]
         text = "".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")

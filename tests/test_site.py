@@ -395,7 +395,8 @@ def test_without_javascript_the_first_page_offers_both(open_page):
     assert [link.get_attribute("href") for link in page.locator("a").all()] == ["en/index.html", "ja/index.html"]
 
 
-WORDS = [("ja", "勾配"), ("ja", "MultiHeadAttention"), ("en", "gradient"), ("en", "dither")]
+WORDS = [("ja", "勾配"), ("ja", "MultiHeadAttention"), ("en", "dither"), ("en", "positional encoding"), ("en", "MLP"),
+         ("ja", "過学習"), ("ja", "注意機構"), ("ja", "位置エンコーディング")]
 
 
 @pytest.mark.parametrize("lang, words", WORDS)

@@ -36,7 +36,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.formatters import BaseFormatter
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets import Unicode
+from traitlets import ObjectName, Unicode
 
 from .bilingual import JAPANESE_FIGURE, NUMERAL, notebooks, read_notebook, source, with_numbers
 from ..figures import RESULTS, ROOT
@@ -73,6 +73,7 @@ class _Hook(DisplayHook):
 
 class _Translated(BaseFormatter):
     format_type = Unicode(JAPANESE_FIGURE)
+    print_method = ObjectName("_repr_japanese_")  # nothing has it: only figures are translated
 
 
 def _in_japanese(figure) -> str | None:

@@ -259,6 +259,7 @@ def to_site(
 # %% ../../nbs/press/pages.ipynb #3ed8d54d
 def _shown(
     cell: dict,  # a code cell of the home page, in one language
+    lang: str,  # "en" or "ja"
     pictures: dict[str, bytes],  # its pictures are added here
 ) -> list[str]:
     "The part of a code cell that the page shows, as Markdown."
@@ -272,7 +273,7 @@ def _shown(
     for output in cell["outputs"]:
         content = output.get("data", {})
         if "image/png" in content:
-            name = f"nbs/images/readme-{len(pictures) + 1}.png"
+            name = f"nbs/images/readme-{lang}-{len(pictures) + 1}.png"
             pictures[name] = base64.b64decode("".join(content["image/png"]))
             parts.append(f"![{alt[1] if alt else ''}]({name})")
         elif "text/markdown" in content:
@@ -294,7 +295,7 @@ def readme(
     pictures: dict[str, bytes] = {}
     parts = []
     for cell in one_language(notebook, lang)["cells"]:
-        parts += _shown(cell, pictures) if cell["cell_type"] == "code" else [source(cell)]
+        parts += _shown(cell, lang, pictures) if cell["cell_type"] == "code" else [source(cell)]
     other, label = OTHER[lang]
     parts.insert(1, f"[{label}]({READMES[other]})")
     parts.insert(0, "<!-- made from nbs/index.ipynb by `make notebooks`: edit that -->")
