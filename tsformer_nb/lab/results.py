@@ -64,7 +64,7 @@ def summary(
 
 # %% ../../nbs/chapters/09_results.ipynb #71010caf
 HEADINGS = ["model ／ モデル", "test accuracy, raw ／ テスト正解率（生データ）", "dithered ／ 同（ディザ）",
-            "TSFormer is ahead by (points) ／ TSFormer との差（ポイント）", "p, corrected ／ p 値（補正済み）"]
+            "TSFormer's lead (points) ／ TSFormer のリード（ポイント）", "p, corrected ／ p 値（補正済み）"]
 
 
 def _caption(rows: list[dict]) -> str:
