@@ -13,6 +13,7 @@ import csv
 import errno
 import gc
 import io
+import json
 import logging
 import os
 import re
@@ -30,7 +31,7 @@ import numpy as np
 from .data import Dataset, describe, load_dataset
 from .deploy.runtime import RUNTIMES, load_exported
 from .io.files import InputError, InputWarning, atomic_write, silenced
-from .io.loading import find_files, read_file
+from .io.loading import find_files, read_file, read_for_model
 from .io.recordings import Layout, Recordings, fill_gaps
 from .leakage import check_data, report
 from .recipes import MODELS
@@ -312,9 +313,10 @@ def evaluate_command(args: argparse.Namespace) -> None:
 # %% ../nbs/library/cli.ipynb #4c0e7b33
 def predict_command(args: argparse.Namespace) -> None:
     "Predict the class of each series in a file."
-    found = fill_gaps(read_file(args.file, layout_of(args), labelled=None))
-    if Path(args.run).suffix in RUNTIMES:
-        model = load_exported(args.run)  # without Keras
+    exported = load_exported(args.run) if Path(args.run).suffix in RUNTIMES else None  # without Keras
+    channels = exported.about.get("channels", ()) if exported else _channels_of(Path(args.run))
+    found = fill_gaps(read_for_model(args.file, channels, layout_of(args)))
+    if model := exported:
         text = _as_csv(model.classes, model.predict(_unlabelled(found, model.about, args)))
     else:
         text = _predicted(found, args)
@@ -322,6 +324,14 @@ def predict_command(args: argparse.Namespace) -> None:
         atomic_write(Path(args.out), text.encode())
     else:
         print(text, end="")
+
+
+def _channels_of(run: Path) -> Sequence[str]:
+    "The names of a run's channels, before Keras is started; a run that cannot be read is reported later."
+    try:
+        return json.loads((run / "metrics.json").read_text(encoding="utf-8")).get("channels", ())
+    except (OSError, ValueError, AttributeError):
+        return ()
 
 
 def _predicted(found: Recordings, args: argparse.Namespace) -> str:

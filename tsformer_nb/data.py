@@ -33,6 +33,7 @@ class Dataset:
     layout: Layout = Layout()
     groups: np.ndarray | None = None  # (n_train,) series of one group stay on one side of a split
     missing: tuple[np.ndarray, np.ndarray] | None = None  # (n_train,), (n_test,) how many values were filled in
+    channels: tuple[str, ...] = ()  # their names, where the file has them
 
     def __post_init__(self):
         for name, value in checked(self.x_train, self.y_train, self.x_test, self.y_test, self.classes).items():
@@ -70,7 +71,8 @@ def load_dataset(
     x_test, y_test = (parts.test.x, parts.test.labels) if parts.test else (np.empty(0), np.empty(0))
     return Dataset(parts.name, parts.train.x, parts.train.labels, x_test, y_test, source=parts.source,
                    test_source=str(Path(test).resolve()) if test else "", layout=layout, groups=parts.train.groups,
-                   missing=(parts.train.missing, parts.test.missing if parts.test else np.zeros(0, dtype=int)))
+                   missing=(parts.train.missing, parts.test.missing if parts.test else np.zeros(0, dtype=int)),
+                   channels=parts.train.channels)
 
 # %% ../nbs/chapters/01_data.ipynb #ccec22bc
 def class_counts(

@@ -7,7 +7,8 @@ __all__ = ['MISSING', 'COMMA_NUMBER', 'SEPARATOR_LINE', 'SMALL_FILE', 'LABELS', 
            'first_lines', 'separator_of', 'split_rows', 'has_header', 'read_table', 'find_column', 'columns_called',
            'known_column', 'is_whole', 'is_words', 'repeats', 'counter', 'is_index', 'names_rows', 'label_column',
            'without_index', 'label_texts', 'labels_at', 'read_wide', 'group_column', 'without_words',
-           'columns_by_channel', 'seconds_of', 'read_long', 'read_table_file', 'looks_long']
+           'columns_by_channel', 'seconds_of', 'read_long', 'read_any_table', 'read_one', 'read_table_file',
+           'looks_long']
 
 # %% ../../nbs/library/tables.ipynb #4659c097
 import contextlib
@@ -133,9 +134,10 @@ def split_rows(
     reader = csv.reader(lines, delimiter=separator, strict=True) if separator else None
     for n_line, row in enumerate(reader or lines, 1):
         parts = [field.strip('"') for field in re.findall(r'"[^"]*"|\S+', row)] if isinstance(row, str) else row
-        if any(fields := [field.strip() for field in parts]):
-            if separator == ",":
-                fields[-1] = fields[-1].rstrip(";")  # some loggers end each line with one
+        fields = [field.strip() for field in parts]
+        if separator == "," and fields:
+            fields[-1] = fields[-1].rstrip(";")  # some loggers end each line with one
+        if any(fields):
             yield reader.line_num if reader else n_line, fields
 
 # %% ../../nbs/library/tables.ipynb #0d7c2a55
@@ -477,10 +479,10 @@ def read_wide(
     if layout.id:
         aside.add(find_column(table, layout.id, "--id"))
     columns = [n for n in range(table.cells.shape[1]) if n not in aside]
-    if layout.skip is None and not layout.channels:
-        columns = _of_the_family(table, columns, label)
     if layout.skip is None:
         columns = without_index(table, columns, label, labelled is not False)
+    if layout.skip is None and not layout.channels:
+        columns = _of_the_family(table, columns, label)
     if labelled is False:
         label = None
     elif label is None:
@@ -503,7 +505,8 @@ def _of_the_family(table: Table, columns: list[int], label: int | None) -> list[
     stems = {n: re.fullmatch(r"(.*?)[ _.-]?\d+", table.names[n]) for n in columns} if table.names else {}
     counted = Counter(found[1] for found in stems.values() if found)
     steps = [n for n, found in stems.items() if found and counted[found[1]] > 7]
-    strange = [n for n in columns if n not in steps and n != label and not is_words(table, n)]
+    labels = (columns[0], columns[-1]) if label is None else (label,)  # where a label without a telling name stands
+    strange = [n for n in columns if n not in steps and n not in labels and not is_words(table, n)]
     if len(steps) < 8 or not strange or 5 * len(strange) > len(steps):
         return columns
     table.warn(f"{', '.join(table.names[n] for n in strange)}: not called like the {len(steps)} steps, and left out; "
@@ -755,7 +758,11 @@ def _clocks(table: Table, layout: Layout, member: np.ndarray, known: set) -> tup
             values = np.array([float(text) if PLAIN_NUMBER.fullmatch(text) else np.nan
                                for text in table.texts(column)])
         steps = np.diff(values)[within]
-        if len(steps) > 2 and (steps > 0).all():
+        if len(steps) < 5 * (member.max() + 1) or not (steps > 0).all():
+            continue
+        near = np.abs(steps / np.median(steps) - 1) < .5  # a clock ticks evenly
+        name = table.names[column] if table.names else ""
+        if near.mean() > .5 or re.search("time|stamp|clock|date|[_ ](ms|us|ns|s)$", name, re.IGNORECASE):
             rising.add(column)
     called = [n for n in columns_called(table, TIMES) if n not in known]
     time = next((n for n in called if n in rising or table.names[n].strip().lower() != "t"), None)  # T: a temperature?
@@ -820,14 +827,33 @@ def _of_each(table: Table, column: int, ids: list[str], member: np.ndarray, firs
     return [texts[row] for row in first]
 
 # %% ../../nbs/library/tables.ipynb #da1569f5
+def read_any_table(
+    path: str | Path,  # text of any kind, or Parquet
+) -> Table:
+    "The columns of a table, whatever they mean."
+    return read_text(path, _read_parquet) if Path(path).suffix in (".parquet", ".pq") else read_table(path)
+
+
+def read_one(
+    table: Table,  # a row a time step, all of one recording
+    channels: tuple[str, ...],  # the columns with values
+    layout: Layout = Layout(),  # its `time` orders the rows
+) -> Recordings:
+    "Read a table that is one recording."
+    time = known_column(table, TIMES, layout.time, "--time")
+    seconds = seconds_of(table, time) if time is not None else None
+    x = table.numbers([find_column(table, name, "--channels") for name in channels])
+    rows = np.arange(len(x)) if seconds is None else np.argsort(seconds, kind="stable")
+    return Recordings(table.path, x[rows][None], lines=np.array([table.line(0)]), channels=channels, unit=table.unit)
+
+
 def read_table_file(
     path: str | Path,  # text of any kind, or Parquet
     layout: Layout = Layout(),  # what the user specified
     labelled: bool | None = True,  # False: no column is a label; None: one may be
 ) -> Recordings:
     "Read a wide or a long table; raises `InputError` that names file, line and column."
-    parquet = Path(path).suffix in (".parquet", ".pq")
-    table = read_text(path, _read_parquet) if parquet else read_table(path)
+    table = read_any_table(path)
     id_ = known_column(table, IDS)
     known = id_ is not None and (known_column(table, TIMES) is not None or known_column(table, LABELS) is not None)
     by = layout.id or (table.names[id_] if known and id_ is not None else None)
