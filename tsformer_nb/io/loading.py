@@ -17,6 +17,7 @@ import numpy as np
 
 from .download import NAMES, SAMPLE, fetch
 from .files import FILES, InputError, InputWarning
+from .folders import read_folder
 from .recordings import Layout, Recordings, fill_gaps, lengths_of
 from .tables import IDS, known_column, read_any_table, read_one, read_table_file
 from .ts_arff_npz import read_arff, read_npz, read_ts
@@ -176,18 +177,27 @@ def load_parts(
     layout: Layout = Layout(),  # how to read a table, where the file does not show it
 ) -> Parts:
     "Find and read a data set; raises `InputError` if it cannot be found, read, or does not fit together."
+    folder = Path(where).expanduser()
+    if test is None and folder.is_dir() and (found := read_folder(folder, layout)):
+        test_part = fill_gaps(found[1]) if found[1] else None
+        return _together(folder.resolve().name, str(folder.resolve()), fill_gaps(found[0]), test_part)
     train_path, test_path = find_files(where, test)
     named = str(where) in ("sample", *NAMES) and not Path(where).exists()
     if named and layout == Layout():
         layout = Layout(label="first")  # as in the archive: nothing to detect
     train = fill_gaps(read_file(train_path, layout))
-    _check_alone(train)
     other = fill_gaps(read_file(test_path, train.layout or layout)) if test_path else None  # both read the same way
-    for part in filter(None, (train, other)):
+    return _together(set_name(train_path), str(where) if named else str(Path(where).resolve()), train, other)
+
+
+def _together(name: str, source: str, train: Recordings, test: Recordings | None) -> Parts:
+    "Both parts, checked."
+    _check_alone(train)
+    for part in filter(None, (train, test)):
         warn_unusual(part)
-    if other:
-        _check_together(train, other)
-    return Parts(set_name(train_path), str(where) if named else str(Path(where).resolve()), train, other)
+    if test:
+        _check_together(train, test)
+    return Parts(name, source, train, test)
 
 # %% ../../nbs/library/loading.ipynb #52f81bd2
 def _check_alone(train: Recordings) -> None:
@@ -254,5 +264,6 @@ def _rows(found: Recordings, rows: np.ndarray) -> Recordings:
     "Some of the series of a file, each with its place in the file."
     lines = np.arange(1, len(found.x) + 1) if found.lines is None else found.lines
     groups = None if found.groups is None else found.groups[rows]
-    return replace(found, x=found.x[rows], labels=found.labels[rows], lines=lines[rows], groups=groups,
+    files = None if found.files is None else found.files[rows]
+    return replace(found, x=found.x[rows], labels=found.labels[rows], lines=lines[rows], groups=groups, files=files,
                    missing=None if found.missing is None else found.missing[rows])

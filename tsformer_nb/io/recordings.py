@@ -32,12 +32,15 @@ class Recordings:
     missing: np.ndarray = None  # type: ignore  # (n_series,) how many values `fill_gaps` has filled in
     layout: "Layout | None" = None  # how the table was read, so that others can be read in the same way
     first_column: int = 0  # column of the first value in a wide table, from 1; 0: steps have no columns of their own
+    files: np.ndarray | None = None  # (n_series,) the file of each series, if each has its own
 
     def place(
         self,
         row: int,  # a series, from 0
     ) -> str:
         "How a message names a series: file and line; or, of an array in memory, its index."
+        if self.files is not None:
+            return str(self.files[row])
         if self.unit == "item":
             return f"{self.path}[{row}]"
         return f"{self.path}, {self.unit} {row + 1 if self.lines is None else self.lines[row]}"

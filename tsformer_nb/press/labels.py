@@ -20,7 +20,7 @@ from ..io.files import InputError
 # %% ../../nbs/press/labels.ipynb #5a93a7a7
 NAMES = re.compile(
     r"\b\w*[A-Z]\w*[A-Z]\w*(-Hydra)?|\b[A-Z]+\d*\b|\w*_\w*|\d\w*|\b\w\b|Adam\w*|Keras|aeon|(float|int)\d+|\$[^$]*\$")
-NUMBER = re.compile(r"-?\d[\d,.]*")
+NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
 BETWEEN = {", ": "、", " and ": "と", ": ": "：", " (": "（", ")": "）", "; ": "、"}  # parts of a label, in Japanese
 PARTS = (", ", "\n", ": ", "; ", " and ", " (", ")")  # a label may consist of several
 
