@@ -208,7 +208,7 @@ TABLE = ("@attribute r relational\n@attribute a real\n@attribute b real\n@end r\
     (FLAT, "1,2,3\n2,5,6\n", "", "no series after @data"), (FLAT, "{1,2}", "floating", "the type 'floating'"),
     (TABLE, "3,4',u", "3',u", "line 7, channel 2: 1 value.* declares 2"),
     (TABLE, "3,4',u", "3,x',u", "line 7, channel 2, step 2: 'x'"), (TABLE, "\\n3,4',u", "',u", "line 8: 2 channel"),
-    (TABLE, "3,4',u", "3,4,u", "line 7: 1 field"), (TABLE, "'1,2\\n3,4',u", "?,u", "line 7: the channels must stand"),
+    (TABLE, "3,4',u", "3,4,u", "line 7: 1 field"), (TABLE, "'1,2\\n3,4',u", "?,u", "line 7: the channels must be"),
     (TABLE, "a real", "a {u,v}", "line 2: the time step a is not numeric"),
     (TABLE, "@end r\n", "", "line 5: expected @attribute, @end"),
     (TABLE, "@data", "@attribute d real\n@data", "next to a relational attribute only the label"),

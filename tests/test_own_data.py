@@ -133,7 +133,7 @@ def test_a_long_table_in_any_words(tmp_path):
             for step in range(steps)]
     path = tmp_path / "加速度.csv"
     path.write_text("recording,時刻,x軸,y軸,動作,who\n" + "\n".join(rows), encoding="utf-8-sig")
-    with pytest.warns(InputWarning, match="by recording, in the order of 時刻, labels by 動作, channels x軸, y軸"):
+    with pytest.warns(InputWarning, match="recording: recording; order: 時刻; label: 動作; channels: x軸, y軸"):
         data = load_dataset(path, layout=Layout(label="動作", group="who"), held_out=0)
     assert data.classes == ("歩く", "走る") and data.x_train.shape == (4, 6, 2) and data.unequal
     assert data.groups.tolist() == ["ann", "bob", "bob", "ann"]
@@ -217,12 +217,12 @@ def test_labels_of_any_kind_are_plain_classes():
 
 
 @pytest.mark.parametrize("x, y, words", [
-    (np.full((4, 5), np.inf), [0, 1, 0, 1], "infinite"), (np.zeros((4, 5)), [0, 1, 0], "4 series, y_train 3 labels"),
+    (np.full((4, 5), np.inf), [0, 1, 0, 1], "infinite"), (np.zeros((4, 5)), [0, 1, 0], "4 series, y_train has 3 labels"),
     (np.zeros((4, 5)), [0, 0, 0, 0], "only one class"),
     (np.zeros((4, 5)), [.5, 1, 0, 1], "a label is a word or a whole"),
     (np.zeros(5), [0, 1], "one series alone"), (np.zeros((2, 5), complex), [0, 1], "real numbers"),
     (np.array([[None, 1], [2, {}]], object), [0, 1], "not a number"), (np.zeros((0, 5)), [], "no series"),
-    (np.full((2, 5), np.nan), [0, 1], "no value at all"),
+    (np.full((2, 5), np.nan), [0, 1], "has no values"),
 ])
 def test_what_is_no_data_set_is_told_before_a_training(x, y, words):
     with pytest.raises(InputError, match=words):

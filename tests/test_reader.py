@@ -49,7 +49,7 @@ def fit_rule(path, reader=read_file):
 
 
 @pytest.mark.parametrize("content, words", [
-    ("", "is empty"), ("\n\r\n  \n", "is empty"), ("# only a remark\n", "remarks only"),
+    ("", "is empty"), ("\n\r\n  \n", "is empty"), ("# only a remark\n", "only comments"),
     (SOUND + "1\t.5\tabc\n", "line 3, column 3: 'abc'"),
     ("1\t.5\t-inf\n" + SOUND, "line 1, column 3: '-inf' is not a finite number"),
     (SOUND + "1\t.5\t-inf\n", "line 3, column 3: '-inf'"), ("1\t1e999\t0\n", "column 2: '1e999' is too large"),

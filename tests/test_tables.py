@@ -37,7 +37,7 @@ NAMES_OF_STEPS = ",".join(f"t{n}" for n in range(6))
         [f'"{n}"' for n in range(12)], [f'"{kind}"' for kind in KINDS], STEPS, separator=" "), KINDS, "only counts"),
     (f"subject,label,{NAMES_OF_STEPS}\n" + rows_of([n // 4 for n in range(12)], KINDS, STEPS), KINDS, "one subject"),
     ("# a logger\n\n" + rows_of(NUMBERS, STEPS) + "# end\n", NUMBERS, "2 line.s. that begin with #"),
-    (rows_of(NUMBERS, STEPS, NUMBERS[::-1]).replace("\n", ",\n"), None, "say --label last"),
+    (rows_of(NUMBERS, STEPS, NUMBERS[::-1]).replace("\n", ",\n"), None, "use --label last"),
     (rows_of(NUMBERS, STEPS).replace("\n", ",\r\n") + "\r\n", NUMBERS, ""),
     (f"{NAMES_OF_STEPS},状態\n" + rows_of(STEPS, ["歩行", "走行"] * 6), ["歩行", "走行"] * 6, "column 7 .状態."),
 ])
@@ -102,7 +102,7 @@ def test_a_sorted_test_file_is_no_table_of_time_steps(tmp_path):
     for part, kinds in (("TRAIN", KINDS * 10), ("TEST", sorted(KINDS * 10))):
         rows = [f"{kind},{n},{n / 2},{n / 3}\n" for n, kind in enumerate(kinds, 1)]
         (tmp_path / f"m_{part}.csv").write_text("label,one,two,three\n" + "".join(rows))
-    with pytest.warns(InputWarning, match="column 1 is read as the label"):
+    with pytest.warns(InputWarning, match="column 1 .label. is read as the label"):
         data = load_dataset(tmp_path)
     assert data.x_test.shape == data.x_train.shape == (120, 3, 1)
 

@@ -374,7 +374,7 @@ _UNITS = {"set": "one scale for the set", "series": "a scale for each series"}
 
 def _features(mixture: dict[str, float]) -> str:
     "The features of the kernels' most important mixture, in words."
-    units, kinds = zip(*(part.split() for part in max(mixture, key=mixture.get).split(" + ")))
+    units, kinds = zip(*(part.split() for part in max(mixture, key=mixture.__getitem__).split(" + ")))
     return f"{' + '.join(_FEATURES[kind] for kind in kinds)} ({_UNITS[units[0]]})"
 
 
