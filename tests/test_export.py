@@ -89,7 +89,7 @@ def trained(of_sample, tmp_path_factory):
     "A run of the sample and its LiteRT file, from a terminal."
     folder = shutil.copytree(of_sample, tmp_path_factory.mktemp("trained") / "run")
     said = command("export", folder)
-    assert said.returncode == 0 and "run on 48 series" in said.stdout, said.stderr
+    assert said.returncode == 0 and "tested on 48 series" in said.stdout, said.stderr
     return folder
 
 

@@ -110,11 +110,11 @@ def test_two_trainings_do_not_share_a_folder(tmp_path):
     wait_for_an_epoch(child, out)
     for option in ("--resume", "--overwrite"):
         result = train(out, option)
-        assert result.returncode == 2 and "Another training is writing to" in result.stderr
+        assert result.returncode == 2 and "Another training run is writing to" in result.stderr
         assert len(result.stderr.strip().splitlines()) == 1
     assert child.poll() is None  # and that one goes on undisturbed
     child.send_signal(signal.SIGINT)
-    assert "--resume goes on" in child.communicate(timeout=120)[1]
+    assert "--resume continues" in child.communicate(timeout=120)[1]
 
 
 def test_ctrl_c_says_how_to_go_on(whole, tmp_path):
@@ -123,10 +123,10 @@ def test_ctrl_c_says_how_to_go_on(whole, tmp_path):
     wait_for_an_epoch(child, out)
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=120)
-    assert child.returncode == 130 and "--resume goes on" in said and "Traceback" not in said, said
+    assert child.returncode == 130 and "--resume continues" in said and "Traceback" not in said, said
     other = train(out, "--resume", "--seed", "1")
-    assert other.returncode == 2 and "belongs to a training with other training" in other.stderr
-    assert "--resume goes on with it" in train(out).stderr
+    assert other.returncode == 2 and "belongs to another training run (training differs)" in other.stderr
+    assert "--resume continues it" in train(out).stderr
     (out / "part-0.csv").write_text("not ours"), (out / "checkpoint.npz.1.part").write_text("half of ours")
     assert train(out, "--resume").returncode == 0 and alike(whole, out)
     assert (out / "part-0.csv").exists() and not (out / "checkpoint.npz.1.part").exists()

@@ -114,10 +114,10 @@ GOOD = "@timeStamps false\n@classLabel true 1 2\n@data\n1,2,3:4,5,6:1\n1,2,3:4,5
 @pytest.mark.parametrize("old, new, words", [
     ("Stamps false", "Stamps true", "line 1: time stamps are not read"),
     ("1,2,3:4", "(0,1),(1,2),(2,3):4", "line 4: time stamps are not read"),
-    ("@data\n", "", "line 3: .* the line @data must stand before the first series"),
+    ("@data\n", "", "line 3: .* the line @data must come before the first series"),
     ("@data\n1,2,3:4,5,6:1\n1,2,3:4,5,6:2\n", "", "line 2: the file ends without the line @data"),
-    ("1,2,3:4,5,6:1\n1,2,3:4,5,6:2\n", "", "line 3: no series stands behind @data"),
-    ("@data", "@data 1,2", "line 3: nothing may stand behind @data"),
+    ("1,2,3:4,5,6:1\n1,2,3:4,5,6:2\n", "", "line 3: no series after @data"),
+    ("@data", "@data 1,2", "line 3: nothing may follow @data"),
     (":2\n", ":\n", "line 5: the series has no label"), (":2\n", ":?\n", "line 5: the series has no label"),
     (":2\n", "\n", "line 5: the series has no label"), (":1\n1,2,3:", ":1\n", "line 5: 1 channel.* line 4 has 2"),
     ("4,5,6:2", "4,5:2", "line 5, channel 2: 2 value.* channel 1 has 3"),
@@ -126,7 +126,7 @@ GOOD = "@timeStamps false\n@classLabel true 1 2\n@data\n1,2,3:4,5,6:1\n1,2,3:4,5
     ("5,6:2", "1e39,6:2", "line 5, channel 2, step 2: '1e39' is too large"),
     ("5,6:2", "-Infinity,6:2", "line 5, channel 2, step 2: '-Infinity' is not a finite"),
     ("true 1 2", "false", "line 4, channel 3: 1 value"), (":2\n", ":" + "9" * 5000 + "\n", "line 5: the label '9"),
-    ("5,6:2", "\0,6:2", "line 5: holds zero bytes"), (GOOD, "", "is empty"), (GOOD, "# nothing\n", "is empty"),
+    ("5,6:2", "\0,6:2", "line 5: contains zero bytes"), (GOOD, "", "is empty"), (GOOD, "# nothing\n", "is empty"),
 ])
 def test_what_is_wrong_with_a_ts_file_is_named_with_its_place(tmp_path, old, new, words):
     assert old in GOOD
@@ -203,15 +203,15 @@ TABLE = ("@attribute r relational\n@attribute a real\n@attribute b real\n@end r\
     (FLAT, "2,5,6", "2,5,six", "line 7, step 2: 'six'"), (FLAT, "2,5,6", "2,inf,6", "line 7, step 1: 'inf'"),
     (FLAT, "a real", "a date", "line 3: the attribute a has the type 'date'; time stamps"),
     (FLAT, "a real", "a", "line 3: expected @attribute, a name and a type"),
-    (FLAT, "a real", "a string", "line 3: the attributes the class and a are both words"),
+    (FLAT, "a real", "a string", "line 3: the attributes the class and a both hold words"),
     (FLAT, "@data\n", "", "line 5: expected @attribute, @data"), (FLAT, "@data\n1,2,3\n2,5,6\n", "", "line 4: .* ends"),
-    (FLAT, "1,2,3\n2,5,6\n", "", "no series stands behind @data"), (FLAT, "{1,2}", "floating", "the type 'floating'"),
+    (FLAT, "1,2,3\n2,5,6\n", "", "no series after @data"), (FLAT, "{1,2}", "floating", "the type 'floating'"),
     (TABLE, "3,4',u", "3',u", "line 7, channel 2: 1 value.* declares 2"),
     (TABLE, "3,4',u", "3,x',u", "line 7, channel 2, step 2: 'x'"), (TABLE, "\\n3,4',u", "',u", "line 8: 2 channel"),
-    (TABLE, "3,4',u", "3,4,u", "line 7: 1 field"), (TABLE, "'1,2\\n3,4',u", "?,u", "line 7: the channels must stand"),
+    (TABLE, "3,4',u", "3,4,u", "line 7: 1 field"), (TABLE, "'1,2\\n3,4',u", "?,u", "line 7: the channels must be"),
     (TABLE, "a real", "a {u,v}", "line 2: the time step a is not numeric"),
     (TABLE, "@end r\n", "", "line 5: expected @attribute, @end"),
-    (TABLE, "@data", "@attribute d real\n@data", "beside a relational attribute only the label"),
+    (TABLE, "@data", "@attribute d real\n@data", "next to a relational attribute only the label"),
 ])
 def test_what_is_wrong_with_an_arff_file_is_named_with_its_place(tmp_path, text, old, new, words):
     assert old in text
@@ -221,7 +221,7 @@ def test_what_is_wrong_with_an_arff_file_is_named_with_its_place(tmp_path, text,
 
 
 @pytest.mark.parametrize("arrays, words", [
-    ({"a": [[1.]]}, "holds arrays a; x .* and y"), ({"x": [1., 2]}, r"shape \(2,\); expected"),
+    ({"a": [[1.]]}, "contains the arrays a; x .* and y"), ({"x": [1., 2]}, r"shape \(2,\); expected"),
     ({"x": np.zeros((2, 3, 4, 5))}, "shape .2, 3, 4, 5."), ({"x": np.zeros((0, 5))}, "none of them 0"),
     ({"x": [["1", "2"]]}, "type <U1; real numbers"), ({"x": [[1j, 2]]}, "complex128; .* absolute"),
     ({"x": np.array([[1, None]])}, "Python objects"),

@@ -169,7 +169,7 @@ def test_one_series_under_two_labels():
     across = of_noise(9)
     across.x_test[np.flatnonzero(across.y_test == 0)[0]] = across.x_train[np.flatnonzero(across.y_train == 1)[0]]
     assert set(found(across)) == {"copies in both parts", "two labels"}
-    assert "2 series stand under more than one label" in found(across)["two labels"].sentence
+    assert "2 series occur with more than one label" in found(across)["two labels"].sentence
 
 
 def test_a_small_signal_far_from_zero_is_no_heap_of_copies():

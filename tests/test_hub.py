@@ -168,7 +168,7 @@ def test_a_dry_run_asks_nobody(stub):
     assert said.returncode == 0 and "would publish README.md" in said.stdout and stub.seen == [] and stub.repos == {}
 
 
-REFUSALS = {401: "does not know who asks", 403: "does not allow", 409: "same moment", 429: "patience",
+REFUSALS = {401: "not logged in", 403: "does not allow", 409: "at the same time", 429: "too many requests",
             500: "could not be used", None: "could not be used"}
 AT = [("repos/create", 401), ("repos/create", None), ("preupload", 403), ("preupload", None)]  # and the last with all
 
@@ -188,7 +188,7 @@ def test_refusals_while_publishing(stage, status, stub, monkeypatch):
 
 
 @pytest.mark.parametrize("status, words", [
-    (401, "does not know who asks"), (429, "patience"), (None, "could not be used")])
+    (401, "not logged in"), (429, "too many requests"), (None, "could not be used")])
 def test_refusals_while_loading(status, words, stub, monkeypatch):
     command("publish", "FordA", "hf://anna/engines")
     monkeypatch.setattr("time.sleep", lambda seconds: None)
@@ -201,7 +201,7 @@ def test_what_is_not_there_or_not_whole(stub):
     said = command("predict", "hf://anna/nothing", "x.csv")
     assert said.returncode == 2
     command("publish", "FordA", "hf://anna/engines")
-    for address, words in (("hf://anna/nothing", "has no anna/nothing"), ("hf://anna", "no address")):
+    for address, words in (("hf://anna/nothing", "has no anna/nothing"), ("hf://anna", "not the address")):
         said = command("evaluate", address)
         assert said.returncode == 2 and words in said.stderr
     stub.damage = lambda name, content: content.replace(b"config.json", b"konfig.json") if "keras" in name else content

@@ -32,7 +32,7 @@ def fitted(tmp_path_factory):
 def test_few_series_are_fitted_by_kernels(fitted, sample):
     folder, said = fitted
     out = folder / "runs" / "FordA_sample-auto-0"
-    assert said.returncode == 0 and "kernels: " in said.stdout and "auto took kernels: " in said.stdout, said.stderr
+    assert said.returncode == 0 and "kernels: " in said.stdout and "auto chose kernels: " in said.stdout, said.stderr
     assert {path.name for path in out.iterdir()} == {"metrics.json", "confusion.png", "model.keras"}
     model, metrics = load_run(out)
     assert metrics["model"] == "kernels" and metrics["test_accuracy"] > .7 and isinstance(model, KernelModel)
@@ -44,7 +44,7 @@ def test_few_series_are_fitted_by_kernels(fitted, sample):
 
 def test_what_was_finished_is_neither_lost_nor_resumed(fitted):
     folder, _ = fitted
-    for extra, sentence in (([], "holds a run already"), (["--model", "auto", "--resume"], "nothing to resume")):
+    for extra, sentence in (([], "already contains a run"), (["--model", "auto", "--resume"], "nothing to resume")):
         again = command("train", "--data", "sample", *extra, cwd=folder)
         assert again.returncode == 2 and sentence in again.stderr
     gone = command("train", "--data", "sample", "--fit", "frozen", cwd=folder)  # as version 0.1.0 had it

@@ -71,7 +71,7 @@ def test_a_plain_signal_is_learned_whatever_its_scale(change):
 
 def test_what_was_chosen_is_told_and_can_be_chosen_otherwise():
     drifting = a_set(lambda x, rng: x + 500 * rng.standard_normal((len(x), 1)))
-    with pytest.warns(InputWarning, match="scaled by itself"):
+    with pytest.warns(InputWarning, match="scaled separately"):
         assert config_for(drifting).scaling == "series"
     assert config_for(drifting, scaling="set").scaling == "set" and config_for(drifting, scaling="none").std == 1
     level = a_set(labels=lambda y: y)
@@ -87,7 +87,7 @@ def test_codes_and_spikes_are_told_with_line_and_column(tmp_path, code):
     x[4, 10:13] = code
     rows = "\n".join("\t".join([str(label), *(f"{one:.5f}" for one in series)]) for label, series in zip(y, x))
     (tmp_path / "m.tsv").write_text(rows)
-    with pytest.warns(InputWarning, match=rf"m.tsv, line 5, column 12: the value {code} stands in 3 places"):
+    with pytest.warns(InputWarning, match=rf"m.tsv, line 5, column 12: the value {code} occurs 3 times"):
         load_dataset(tmp_path / "m.tsv", held_out=0)
 
 
@@ -123,8 +123,8 @@ def test_a_wide_table_is_read_right_however_it_is_laid_out(tmp_path, separator, 
     rng = np.random.default_rng(0)
     np.testing.assert_allclose(data.x_train[:, :, 0], [rng.standard_normal(12) for _ in range(10)], atol=1e-4)
     sentences = " ".join(str(one.message) for one in told)
-    assert ("names the columns" in sentences) == header and ("only counts the rows" in sentences) == index
-    assert ("the labels stand in column" in sentences) == (header or index or label == "last")
+    assert ("names of the columns" in sentences) == header and ("only counts the rows" in sentences) == index
+    assert ("is read as the label." in sentences) == (header or index or label == "last")
 
 
 def test_a_long_table_in_any_words(tmp_path):
@@ -133,7 +133,7 @@ def test_a_long_table_in_any_words(tmp_path):
             for step in range(steps)]
     path = tmp_path / "加速度.csv"
     path.write_text("recording,時刻,x軸,y軸,動作,who\n" + "\n".join(rows), encoding="utf-8-sig")
-    with pytest.warns(InputWarning, match="by recording, in the order of 時刻, labels by 動作, channels x軸, y軸"):
+    with pytest.warns(InputWarning, match="recording: recording; order: 時刻; label: 動作; channels: x軸, y軸"):
         data = load_dataset(path, layout=Layout(label="動作", group="who"), held_out=0)
     assert data.classes == ("歩く", "走る") and data.x_train.shape == (4, 6, 2) and data.unequal
     assert data.groups.tolist() == ["ann", "bob", "bob", "ann"]
@@ -145,7 +145,7 @@ def test_a_group_stands_on_one_side_of_every_split(tmp_path):
     rng, rows = np.random.default_rng(0), ["who,kind,t0,t1,t2"]
     rows += [f"p{n // 4},{n % 2}," + ",".join(f"{one:.3f}" for one in rng.standard_normal(3)) for n in range(40)]
     (tmp_path / "m.csv").write_text("\n".join(rows))
-    with pytest.warns(InputWarning, match="groups that are not trained on"):
+    with pytest.warns(InputWarning, match="groups not used for training"):
         data = load_dataset(tmp_path / "m.csv", layout=Layout(label="kind", group="who"))
     train, held_out = split(data.y_train, .25, 0, data.groups)
     assert len(held_out) and not set(data.groups[train]) & set(data.groups[held_out])
@@ -156,13 +156,14 @@ def test_what_lies_here_wins_over_the_archive(tmp_path):
     for part in ("TRAIN", "TEST"):
         (tmp_path / "Coffee" / f"Coffee_{part}.tsv").write_text(table())
     result = command("data", "Coffee", cwd=tmp_path)
-    assert result.returncode == 0 and "the archive's Coffee is left alone" in result.stderr
+    assert result.returncode == 0 and "not the data set Coffee of the archive" in result.stderr
     assert "10 series" in result.stdout and "Coffee/Coffee_TRAIN.tsv" in result.stdout
 
 
 @pytest.mark.parametrize("files, words", [
-    (["a_TRAIN.tsv", "b_TRAIN.tsv"], "holds 2 data sets (a, b)"), (["notes.docx"], "holds no file of series"),
-    (["A/A_TRAIN.tsv", "B/B_TRAIN.csv"], "holds 2 data sets (A, B): name one of its folders"), ([], "holds no file"),
+    (["a_TRAIN.tsv", "b_TRAIN.tsv"], "contains 2 data sets (a, b)"), (["notes.docx"], "contains no file of series"),
+    (["A/A_TRAIN.tsv", "B/B_TRAIN.csv"], "contains 2 data sets (A, B): choose one of its folders"),
+    ([], "contains no file"),
 ])
 def test_a_folder_that_is_no_data_set_is_told_what_was_found(tmp_path, files, words):
     for name in files:
@@ -181,7 +182,7 @@ def test_names_of_files_may_be_written_in_any_way(tmp_path, train, test):
         data = load_dataset(where)
         assert len(data.x_train) == len(data.x_test) == 10
     (tmp_path / test).unlink()
-    with pytest.warns(InputWarning, match="has no test part: 2 of its 10 series were drawn"):
+    with pytest.warns(InputWarning, match="has no test part, so 2 of its 10 series are set aside"):
         load_dataset(tmp_path)
 
 
@@ -198,7 +199,7 @@ def test_levels_of_their_own_are_told(tmp_path):
     x = np.sin(np.arange(50) * np.where(y, .5, .8)[:, None]) + 500 * rng.standard_normal((40, 1))  # (40, 50)
     np.savetxt(tmp_path / "mine.csv", np.c_[y, x], "%.4f", ",")
     result = command("data", tmp_path / "mine.csv")
-    assert result.returncode == 0 and "Each series has a level of its own" in result.stderr
+    assert result.returncode == 0 and "The series differ in level, but the classes do not" in result.stderr
 
 
 # ---------------------------------------------------------------- in Python
@@ -216,12 +217,12 @@ def test_labels_of_any_kind_are_plain_classes():
 
 
 @pytest.mark.parametrize("x, y, words", [
-    (np.full((4, 5), np.inf), [0, 1, 0, 1], "infinite"), (np.zeros((4, 5)), [0, 1, 0], "4 series, y_train 3 labels"),
-    (np.zeros((4, 5)), [0, 0, 0, 0], "one class only"),
+    (np.full((4, 5), np.inf), [0, 1, 0, 1], "infinite"), (np.zeros((4, 5)), [0, 1, 0], "4 series, y_train has 3 labels"),
+    (np.zeros((4, 5)), [0, 0, 0, 0], "only one class"),
     (np.zeros((4, 5)), [.5, 1, 0, 1], "a label is a word or a whole"),
     (np.zeros(5), [0, 1], "one series alone"), (np.zeros((2, 5), complex), [0, 1], "real numbers"),
-    (np.array([[None, 1], [2, {}]], object), [0, 1], "no number"), (np.zeros((0, 5)), [], "no series"),
-    (np.full((2, 5), np.nan), [0, 1], "no value at all"),
+    (np.array([[None, 1], [2, {}]], object), [0, 1], "not a number"), (np.zeros((0, 5)), [], "no series"),
+    (np.full((2, 5), np.nan), [0, 1], "has no values"),
 ])
 def test_what_is_no_data_set_is_told_before_a_training(x, y, words):
     with pytest.raises(InputError, match=words):
@@ -276,7 +277,7 @@ def test_a_model_of_unequal_series_is_saved_with_its_masks(tmp_path):
     assert again.config == model.config and again.config.unequal
     np.testing.assert_allclose(predict(again, data.x_test), predict(model, data.x_test), atol=1e-6)
     assert (lengths_of(data.x_train) < 60).any()
-    with pytest.raises(InputError, match="cannot take, with or without its encoder: choose the model tsformer"):
+    with pytest.raises(InputError, match="cannot process, with or without its encoder: choose the model tsformer"):
         make_model("published", data)
 
 
@@ -294,10 +295,10 @@ def test_a_model_that_names_one_class_is_told(tmp_path):
     for part in ("TRAIN", "TEST"):
         (tmp_path / f"noise_{part}.tsv").write_text("\n".join(rows))
     result = command("train", "--data", tmp_path, "--out", tmp_path / "run")
-    assert result.returncode == 0 and "names class 0 for every series" in result.stderr
+    assert result.returncode == 0 and "predicts class 0 for every series" in result.stderr
     assert "balanced 0.5000, largest class 0.9700" in result.stdout
     looked = command("data", tmp_path)
-    assert "100 of 100 test series also stand in the training part" in looked.stdout
+    assert "100 of 100 test series are also in the training part" in looked.stdout
     assert "0.970 of the training series are of class 0" in looked.stdout
 
 

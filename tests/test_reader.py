@@ -49,12 +49,12 @@ def fit_rule(path, reader=read_file):
 
 
 @pytest.mark.parametrize("content, words", [
-    ("", "is empty"), ("\n\r\n  \n", "is empty"), ("# only a remark\n", "remarks only"),
+    ("", "is empty"), ("\n\r\n  \n", "is empty"), ("# only a remark\n", "only comments"),
     (SOUND + "1\t.5\tabc\n", "line 3, column 3: 'abc'"),
     ("1\t.5\t-inf\n" + SOUND, "line 1, column 3: '-inf' is not a finite number"),
     (SOUND + "1\t.5\t-inf\n", "line 3, column 3: '-inf'"), ("1\t1e999\t0\n", "column 2: '1e999' is too large"),
     ("1\t1_000\t0\n", "column 2: '1_000'"), ("1\t１\t0\n", "column 2: '１'"), ("1\t0x10\t0\n", "column 2: '0x10'"),
-    ("1.5\t.5\t.25\n", "does not show which column holds the labels"),
+    ("1.5\t.5\t.25\n", "cannot detect which column holds the labels"),
     ("1e300\t.5\t.25\n", "label '1e300' is not a whole number"),
     ("9007199254740994\t.5\t.25\n", "label .9007199254740994."), (SOUND + "\t.5\t2\n", "line 3: .* no label"),
     ("7\n8\n", "line 1: a label and at least 2 values"), ('1,"2\n', "close all quotes"),
@@ -71,7 +71,7 @@ def test_files_that_are_no_text(tmp_path, name):
     path, packed = tmp_path / name, tmp_path / f"{name}.gz"
     path.write_text(SOUND, encoding="utf-16")
     text = fit_rule(path)
-    assert "line 1: holds zero bytes, so it is UTF-16" in text or "npz" in name
+    assert "line 1: contains zero bytes, so it is UTF-16" in text or "npz" in name
     path.write_bytes(b"1\t.5\t\xff\xfe\n")
     assert "UTF-8" in fit_rule(path) or "npz" in name
     assert "Cannot read" in fit_rule(tmp_path) and "Cannot read" in fit_rule(tmp_path / f"nowhere{name[1:]}")
@@ -114,12 +114,12 @@ def test_what_editors_and_programs_do_to_a_file_is_read(tmp_path, text):
 def test_a_series_that_never_changes_is_said(tmp_path):
     path = tmp_path / "f.tsv"
     path.write_text(SOUND + "\n1\t7\t7\n1\t0\t0\n")
-    with pytest.warns(InputWarning, match="line 4 and 1 more: the series never changes"):
+    with pytest.warns(InputWarning, match="line 4 and 1 more: the series is constant"):
         load_dataset(path, held_out=0)
 
 
 @pytest.mark.parametrize("train, test, words", [
-    ("1\t0\t1\n1\t1\t0\n", SOUND, "X_TRAIN.tsv holds one class only"),
+    ("1\t0\t1\n1\t1\t0\n", SOUND, "X_TRAIN.tsv has only one class"),
     (SOUND, SOUND + "3\t0\t1\n", "X_TEST.tsv, line 3: the label 3 does not occur in X_TRAIN.tsv"),
 ])
 def test_files_that_do_not_fit_together(tmp_path, train, test, words):

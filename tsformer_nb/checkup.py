@@ -99,7 +99,7 @@ def _verdict(constant: float, identity: float, gradients: dict, limit: float) ->
     if constant < limit:
         return True, "its output is the same for every series."
     if identity < limit:
-        return True, "it gives back its input plus a constant."
+        return True, "it returns its input plus a constant."
     if asking and max(asking) < 1e-8 * max(gradients.values()):
         return True, "no gradient reaches its queries and keys: attention cannot learn."
     attention = ", and gradient reaches its queries and keys" if asking else ""

@@ -35,7 +35,7 @@ from .io.folders import read_folder
 from .io.loading import find_files, read_file, read_for_model
 from .io.recordings import Layout, Recordings, fill_gaps
 from .leakage import check_data, report
-from .recipes import MODELS
+from .recipes import FEW, MANY, MODELS
 from .scaling import OWN_LEVELS, SCALINGS, choose_scaling
 
 # %% ../nbs/library/cli.ipynb #936c5e71
@@ -64,18 +64,19 @@ def share(text: str) -> float:
     return value
 
 # %% ../nbs/library/cli.ipynb #a1004748
-SET = "a folder or file of your own, a set of the archive, or `sample` (FordA)"
-TEST_FILE = "the file of the test part, where it lies elsewhere"
+SET = "your own folder or file, a data set of the archive, or `sample` (from FordA)"
+TEST_FILE = "the test file, if it is elsewhere"
 
 
 def _set_arguments(command: argparse.ArgumentParser) -> None:
     "How to read a table, where the file does not show it: the same options for all commands."
-    table = command.add_argument_group("a table of your own, where its layout does not show")
-    table.add_argument("--label", metavar="COLUMN", help="where the labels stand: a name, a number, `first` or `last`")
-    table.add_argument("--id", metavar="COLUMN", help="which recording a row belongs to, if each row is a time step")
-    table.add_argument("--time", metavar="COLUMN", help="what orders the rows of a recording")
-    table.add_argument("--channels", metavar="COLUMNS", help="columns with values, separated by commas (all others)")
-    table.add_argument("--group", metavar="COLUMN", help="a person, a machine: its series stay on one side of a split")
+    table = command.add_argument_group("your own table, if its layout cannot be detected")
+    table.add_argument("--label", metavar="COLUMN", help="column of the labels: a name, a number, `first` or `last`")
+    table.add_argument("--id", metavar="COLUMN", help="column of the recording, if each row is one time step")
+    table.add_argument("--time", metavar="COLUMN", help="column that orders the rows of a recording")
+    table.add_argument("--channels", metavar="COLUMNS", help="columns of values, separated by commas (all others)")
+    table.add_argument("--group", metavar="COLUMN", help="column of a person or machine: a split keeps all series of "
+                       "each together")
 
 # %% ../nbs/library/cli.ipynb #5f7e2d10
 def layout_of(args: argparse.Namespace) -> Layout:
@@ -89,33 +90,34 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
     about = "; ".join(f"{name}: {entry.about}" for name, entry in MODELS.items())
     command.add_argument("--data", default="FordA", metavar="NAME|DIR|FILE", help=SET)
     command.add_argument("--test", metavar="FILE", help=TEST_FILE)
-    command.add_argument("--model", default="auto", choices=("auto", *MODELS), help=f"{about}; auto: kernels for few "
-                         "series, for many the better of kernels and tsformer on series held out (auto)")
-    command.add_argument("--epochs", type=number(1), metavar="N", help="how long a model is trained (tsformer: 40, "
-                         "the published ones: at most 200); kernels have none")
-    command.add_argument("--validation", type=share, metavar="SHARE",
-                         help="share of the training series kept for validation curves (0.2); 0 trains on every series")
-    command.add_argument("--scaling", choices=SCALINGS, help="one scale for the set, one for each series, or none; "
-                         "left out: the data decide")
-    command.add_argument("--class-weight", choices=("balanced",), help="each class counts alike, however rare it is")
-    command.add_argument("--seed", type=number(0), default=0, metavar="N", help="repeat a run with its seed (0)")
+    command.add_argument("--model", default="auto", choices=("auto", *MODELS), help=f"{about}; auto: kernels for up to "
+                         f"{FEW:,} series; up to {MANY:,} tsformer, unless kernels are more than one point better on "
+                         "held-out series; beyond that tsformer (auto)")
+    command.add_argument("--epochs", type=number(1), metavar="N", help="how many times a model sees the training "
+                         "series (tsformer: 40, the published ones: at most 200); kernels have no epochs")
+    command.add_argument("--validation", type=share, metavar="SHARE", help="share of the training series that is held "
+                         "out for validation (0.2); 0: train on every series")
+    command.add_argument("--scaling", choices=SCALINGS, help="one scale for the whole set, one for each series, or "
+                         "none (chosen from the data)")
+    command.add_argument("--class-weight", choices=("balanced",), help="rare classes count as much as common ones")
+    command.add_argument("--seed", type=number(0), default=0, metavar="N", help="the same seed repeats a run (0)")
     command.add_argument("--out", metavar="DIR", help="folder for the run (runs/<data>-<model>-<seed>)")
-    command.add_argument("--resume", action="store_true", help="go on with a stopped run; give its other options again")
-    command.add_argument("--overwrite", action="store_true", help="replace a run that is in the folder")
+    command.add_argument("--resume", action="store_true", help="continue a stopped run; repeat its other options")
+    command.add_argument("--overwrite", action="store_true", help="replace the run in the folder")
     _set_arguments(command)
 
 # %% ../nbs/library/cli.ipynb #c1be72af
 def _export_arguments(command: argparse.ArgumentParser) -> None:
     "The arguments of `export`."
-    command.add_argument("run", metavar="RUN", help="a folder that `train` has written")
+    command.add_argument("run", metavar="RUN", help="a folder written by `train`")
     command.add_argument("--format", choices=("litert", "onnx", "web", "all"), default="litert",
-                         help="LiteRT, for phones and small machines (.tflite), ONNX, or a page (litert)")
-    command.add_argument("--float16", action="store_true", help="LiteRT: weights of 16 bits, half the size")
+                         help="LiteRT, for phones and small devices (.tflite), ONNX, or a web page (litert)")
+    command.add_argument("--float16", action="store_true", help="LiteRT: 16-bit weights, half the size")
     command.add_argument("--batch", type=number(1), metavar="N", help="LiteRT: always N series at a time (any number)")
-    command.add_argument("--attention", action="store_true", help="a second output: what each token looks at")
-    command.add_argument("--data", metavar="NAME|DIR|FILE", help="series to try the files on (those of the run)")
+    command.add_argument("--attention", action="store_true", help="add the attention of each token as an output")
+    command.add_argument("--data", metavar="NAME|DIR|FILE", help="series to test the files on (those of the run)")
     command.add_argument("--test", metavar="FILE", help=TEST_FILE)
-    command.add_argument("--out", metavar="DIR", help="folder for the files (that of the run, if it is one, or this)")
+    command.add_argument("--out", metavar="DIR", help="folder for the files (that of the run, or the current one)")
     _set_arguments(command)
 
 # %% ../nbs/library/cli.ipynb #7d0f6a31
@@ -123,26 +125,26 @@ def parser() -> argparse.ArgumentParser:
     "The commands and their arguments."
     top = Parser(prog="tsformer-nb", description="Transformers for time-series classification.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    command = commands.add_parser("data", help="fetch, verify and describe a data set")
+    command = commands.add_parser("data", help="download, verify and describe a data set")
     command.add_argument("data", nargs="?", default="FordA", metavar="NAME|DIR|FILE", help=SET)
     command.add_argument("--test", metavar="FILE", help=TEST_FILE)
     _set_arguments(command)
     _train_arguments(commands.add_parser("train", help="train a model and save the run"))
     command = commands.add_parser("evaluate", help="print the test accuracy of a saved run")
-    command.add_argument("run", metavar="RUN", help="a folder that `train` has written")
-    command.add_argument("--data", metavar="NAME|DIR|FILE", help="another data set than the one it was trained on")
+    command.add_argument("run", metavar="RUN", help="a folder written by `train`")
+    command.add_argument("--data", metavar="NAME|DIR|FILE", help="another data set than that of the run")
     command.add_argument("--test", metavar="FILE", help=TEST_FILE)
     _set_arguments(command)
     command = commands.add_parser("predict", help="predict the class of each series in a file")
-    command.add_argument("run", metavar="RUN", help="a folder that `train` has written, or a file that `export` has")
+    command.add_argument("run", metavar="RUN", help="a folder written by `train`, or a file written by `export`")
     command.add_argument("file", metavar="FILE", help="series in any known format, with or without labels")
-    command.add_argument("--out", metavar="FILE", help="a CSV file to write, in place of standard output")
+    command.add_argument("--out", metavar="FILE", help="write a CSV file instead of standard output")
     _set_arguments(command)
-    _export_arguments(commands.add_parser("export", help="write the model of a run for other programs"))
-    command = commands.add_parser("publish", help="put a run on the Hugging Face Hub")
-    command.add_argument("run", metavar="RUN", help="a folder that `train` has written")
-    command.add_argument("address", metavar="hf://USER/NAME", help="where to; the token is that of `hf auth login`")
-    command.add_argument("--dry-run", action="store_true", help="only list what would be published")
+    _export_arguments(commands.add_parser("export", help="export the model of a run for other programs"))
+    command = commands.add_parser("publish", help="upload a run to the Hugging Face Hub")
+    command.add_argument("run", metavar="RUN", help="a folder written by `train`")
+    command.add_argument("address", metavar="hf://USER/NAME", help="target repository; log in with `hf auth login`")
+    command.add_argument("--dry-run", action="store_true", help="only list the files that would be published")
     return top
 
 # %% ../nbs/library/cli.ipynb #a982fe63
@@ -185,7 +187,7 @@ def error_sentence(
         return str(error)
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        remedy = " Free some space, or choose another place." if full else ""
+        remedy = " Free some space, or choose another folder." if full else ""
         return f"Cannot use {error.filename or 'a file'}: {error.strerror or error}.{remedy}"
     if type(error).__name__ in ("MemoryError", "ResourceExhaustedError"):  # the second is TensorFlow's
         return "There is not enough memory for this: use fewer or shorter series, or another model."
@@ -250,7 +252,7 @@ def start_keras() -> None:
         # TensorFlow puts a whole traceback before the reason
         reason = str(error).rsplit("\n\n", 1)[-1].splitlines() or [type(error).__name__]
         hint = "; leave KERAS_BACKEND unset for TensorFlow" if os.environ.get("KERAS_BACKEND") else ""
-        raise InputError(f"Keras cannot start: {reason[0]}. Mend its installation{hint}.") from None
+        raise InputError(f"Keras cannot start: {reason[0]}. Repair its installation{hint}.") from None
 
 # %% ../nbs/library/cli.ipynb #4fa2d981
 def data_command(args: argparse.Namespace) -> None:
@@ -291,7 +293,7 @@ def train_command(args: argparse.Namespace) -> None:
     except BaseException as error:
         unfinished = (out / runs.CHECKPOINT).exists() and not (out / "metrics.json").exists()
         if unfinished and not isinstance(error, InputError):
-            print(f"\ntsformer-nb: the finished epochs are kept in {out}. The same command with --resume goes on.",
+            print(f"\ntsformer-nb: the finished epochs are saved in {out}. The same command with --resume continues.",
                   file=sys.stderr)
         raise
     print(f"{_fitted(metrics)}\n{_scores(metrics)}")
@@ -308,7 +310,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     data = _data_of(args, metrics)
     if list(data.classes) != list(metrics["classes"]):
         raise InputError(f"{data.name} has the classes {list(data.classes)}, "
-                         f"the run in {args.run} knows {metrics['classes']}.")
+                         f"but the run in {args.run} has {metrics['classes']}.")
     _check_shape(model, metrics, data.x_test, data.name)
     print(_scores(evaluate(model, data)))
 
@@ -357,10 +359,10 @@ def export_command(args: argparse.Namespace) -> None:
     other = _data_of(args, load_run(args.run)[1]) if args.data or args.test else None
     formats = None if args.format == "all" else [args.format]
     for file in export_run(args.run, formats, args.out, args.float16, args.batch, args.attention, other):
-        print(f"{file['path']}: {file['bytes']:,} bytes; run on {file['series']} series, at most "
-              f"{file['difference']:.0e} from Keras")
+        print(f"{file['path']}: {file['bytes']:,} bytes; tested on {file['series']} series, differs by "
+              f"at most {file['difference']:.0e} from Keras")
         if (page := file["path"].with_name("index.html")).exists():
-            print(f"the page around it: {page}")
+            print(f"the page that shows it: {page}")
 
 
 def publish_command(args: argparse.Namespace) -> None:
@@ -370,23 +372,35 @@ def publish_command(args: argparse.Namespace) -> None:
 
     names, address = publish_run(args.run, args.address, args.dry_run)
     print(f"{'would publish' if args.dry_run else 'published'} {', '.join(names)}")
-    print(f"{'to' if args.dry_run else 'loads again with load_run on'} {address}")
+    print(f"{'to' if args.dry_run else 'load it with load_run:'} {address}")
 
 
 COMMANDS = {"data": data_command, "train": train_command, "evaluate": evaluate_command, "predict": predict_command,
             "export": export_command, "publish": publish_command}
 
 # %% ../nbs/library/cli.ipynb #712d5db7
+_FEATURES = {"shapes": "kernel responses over the whole series", "places": "kernel responses in each eighth",
+             "spectrum": "the spectrum", "steps": "the averaged series"}
+_UNITS = {"set": "one scale for the set", "series": "a scale for each series"}
+
+
+def _features(mixture: dict[str, float]) -> str:
+    "The features of the kernels' most important mixture, in words."
+    units, kinds = zip(*(part.split() for part in max(mixture, key=mixture.__getitem__).split(" + ")))
+    return f"{' + '.join(_FEATURES[kind] for kind in kinds)} ({_UNITS[units[0]]})"
+
+
 def _fitted(metrics: dict) -> str:
     "One line on how a run was fitted, and another on why `auto` chose this model, if it did."
     size, seconds = f"{metrics['model']}: {metrics['parameters']:,} parameters", f"{metrics['train_seconds']:.0f} s"
     line = f"{size}, {metrics['epochs']} epochs in {seconds}" if metrics["epochs"] else f"{size}, fitted in {seconds}"
     if mixture := metrics.get("mixture"):
-        line += f"; relies most on {max(mixture, key=mixture.get)}; each series was left out once"
+        line += (f"\nmost important features: {_features(mixture)}; accuracy {metrics['val_accuracy']:.4f}, "
+                 "estimated by leaving out each training series once")
     if not (why := metrics.get("chosen_because")):
         return line
     tried = ", ".join(f"{name} {accuracy:.4f}" for name, accuracy in metrics.get("held_out_dithered", {}).items())
-    return f"{line}\nauto took {metrics['model']}: {why}{f' ({tried})' if tried else ''}"
+    return f"{line}\nauto chose {metrics['model']}: {why}{f' ({tried})' if tried else ''}"
 
 
 def _scores(metrics: dict) -> str:

@@ -73,8 +73,8 @@ def warn_one_class(
     "Issue an `InputWarning` if a model predicts one class for all series."
     named = np.unique(probabilities.argmax(axis=1))
     if len(named) == 1 and len(probabilities) > 1:
-        warnings.warn(f"The model names class {classes[named[0]]} for every series: it has learned nothing that "
-                      "tells the classes apart.", InputWarning, stacklevel=3)
+        warnings.warn(f"The model predicts class {classes[named[0]]} for every series: it has not learned to "
+                      "distinguish the classes.", InputWarning, stacklevel=3)
 
 # %% ../nbs/library/evaluation.ipynb #5ae33647
 def plot_confusion(

@@ -179,7 +179,7 @@ class PlainModel(Trained):
             raise InputError(f"The series have {x.shape[1]} steps, but this model takes {shape[0]}: cut or resample "
                              "them.")
         if np.isnan(x[:, :, 0]).any():
-            raise InputError("Some series are shorter than others, which this model cannot take: cut all to one "
+            raise InputError("Some series are shorter than others, which this model cannot process: cut all to one "
                              "length.")
         return x
 
@@ -207,8 +207,8 @@ class PublishedModel(PlainModel):
     @classmethod
     def for_data(cls, data, seed=0, scaling=None):  # it scales nothing
         if data.unequal:
-            raise InputError(f"{data.name} has series of unequal length, which the published model cannot take, with "
-                             "or without its encoder: choose the model tsformer, or cut all series to one length.")
+            raise InputError(f"{data.name} has series of unequal length, which the published model cannot process, "
+                             "with or without its encoder: choose the model tsformer, or cut all series to one length.")
         keras.utils.set_random_seed(seed)
         return published_model(data.n_timesteps, data.n_classes, data.n_channels, cls.num_blocks)
 

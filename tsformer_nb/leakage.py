@@ -168,23 +168,24 @@ def _rules(
     for name, numbers in found.items():
         if len(np.unique(numbers[:n])) > 1:
             yield name, numbers[:n], numbers[n:] if data.testable else None
-    yield "the place in the file", np.arange(n), None
+    yield "the position in the file", np.arange(n), None
     before = np.append(-1, data.y_train[:-1])
     if np.mean(before == data.y_train) > largest_share(data.y_train):  # alternating classes do no harm
         yield "the class of the series before", before, None
 
 # %% ../nbs/library/leakage.ipynb #f8e95866
 ADVICE = {
-    "distinct values": "look at how the values were written down, before and after they were scaled",
-    "length": "it may be what you measure, or how the recordings were cut and filled up; "
+    "distinct values": "check how the values were rounded and written, before and after they were scaled",
+    "length": "this may be a real difference, or an effect of how the recordings were cut and padded; "
               "compare with all series cut to one length",
-    "missing values": "what failed is not what you want to learn; remove such series, or lose values in all alike",
-    "order in the file": "shuffle before you split by hand, keep what belongs together on one side, "
-                         "and leave out any column that counts the rows",
-    "level and spread": "it may be what you measure, or how it was recorded",
+    "missing values": "a model should not learn which sensor failed; remove such series, or values from all "
+                      "series alike",
+    "order in the file": "shuffle the rows before you split them by hand, keep series that belong together on one "
+                         "side, and leave out any column that numbers the rows",
+    "level and spread": "this may be a real difference, or an effect of how the series were recorded",
 }
 _KINDS = {"different values": "distinct values", "step between": "distinct values", "length": "length",
-         "at the end": "length", "missing": "missing values", "place in": "order in the file",
+         "at the end": "length", "missing": "missing values", "position in": "order in the file",
          "series before": "order in the file"}  # words in the name of a rule; others are of level and spread
 
 
@@ -214,8 +215,8 @@ def rule_findings(
     for score, largest, _, name, part in sorted(compress(tried, surely), reverse=True):
         kind = _kind(name)
         if score - largest >= GAIN * (1 - largest) and kind not in best:
-            best[kind] = Finding(kind, score, largest, f"{name} alone tells the class of {score:.3f} of the {part} "
-                                 f"series (the largest class: {largest:.3f}); {ADVICE[kind]}")
+            best[kind] = Finding(kind, score, largest, f"from {name} alone, {score:.3f} of the {part} series can "
+                                 f"be classified correctly (always the largest class: {largest:.3f}); {ADVICE[kind]}")
     return list(best.values())
 
 # %% ../nbs/library/leakage.ipynb #dab30145
@@ -273,11 +274,11 @@ def _hidden(data: Evidence) -> list[Finding]:
     if len(data.y_test):
         y, predicted = data.y_test, _looked_up(column, data.y_train, _columns(data.x_test)[:, found[0]])
         score = float(np.mean(predicted == y))
-        tested = f" and of {score:.3f} of the test series (the largest class: {largest_share(y):.3f})"
+        tested = f", and {score:.3f} of the test series (always the largest class: {largest_share(y):.3f})"
     return [Finding("hidden label", score, largest_share(y),
-                    f"the value at {where} alone tells the class of every training series{tested}; it has only "
-                    f"{len(np.unique(column))} different values: a label, or a number that stands for it, "
-                    "may have been left among the values")]
+                    f"from the value at {where} alone, every training series can be classified correctly{tested}; "
+                    f"it has only {len(np.unique(column))} different values: is this column the label, or a number "
+                    "that encodes it?")]
 
 # %% ../nbs/library/leakage.ipynb #e9f87dce
 def identities(
@@ -303,20 +304,20 @@ def _copies(data: Evidence) -> list[Finding]:
     train, found = train[train >= 0], []
     if shared := int(np.isin(test, train).sum()):
         found.append(Finding("copies in both parts", shared / n_test, largest_share(data.y_test),
-                             f"{shared} of {n_test} test series also stand in the training part: "
-                             "a figure on them says nothing of series that are new"))
+                             f"{shared} of {n_test} test series are also in the training part: "
+                             "the accuracy on them says nothing about new series"))
     if again := len(train) - len(np.unique(train)):
         found.append(Finding("copies in training", again / n, largest_share(data.y_train),
-                             f"{again} of {n} training series repeat an earlier one: if training and validation "
-                             "part share them, the validation figure is too good"))
+                             f"{again} of {n} training series are copies of an earlier one: if the training and the "
+                             "validation part share copies, the validation accuracy is too high"))
     pairs = np.unique(np.stack([numbers, y])[:, numbers >= 0], axis=1)  # (2, n_pairs) of series and label
     series, labels = np.unique(pairs[0], return_counts=True)
     if two := int(np.isin(numbers, series[labels > 1]).sum()):
         place = int(np.flatnonzero(np.isin(numbers, series[labels > 1]))[0])
         where = f"series {place + 1} of the training part" if place < n else f"series {place - n + 1} of the test part"
         found.append(Finding("two labels", two / len(y), largest_share(y),
-                             f"{two} series stand under more than one label (the first is {where}): "
-                             "one of the labels is wrong, or the classes cannot be told apart"))
+                             f"{two} series occur with more than one label (the first is {where}): "
+                             "one of the labels is wrong, or the classes cannot be distinguished"))
     return found
 
 # %% ../nbs/library/leakage.ipynb #cf30f0a5
@@ -334,16 +335,16 @@ def _counts(data: Evidence) -> list[Finding]:
     largest, found = largest_share(data.y_train), []
     if single := [name for name, n in zip(data.classes, train) if n == 1]:
         found.append(Finding("one in a class", len(single), largest,
-                             f"one training series only in class {_named(single)}: nothing can be held back of it "
-                             "for validation, and little be learned"))
+                             f"only one training series in class {_named(single)}: none can be held out for "
+                             "validation, and little can be learned from it"))
     absent = [name for name, n in zip(data.classes, test) if n == 0]
     if absent and len(data.y_test):
         found.append(Finding("not in the test part", len(absent), largest,
-                             f"no test series of class {_named(absent)}: the test figures say nothing about it"))
+                             f"no test series of class {_named(absent)}: the test accuracy says nothing about it"))
     if largest >= LARGE:
         found.append(Finding("one large class", largest, largest,
                              f"{largest:.3f} of the training series are of class {data.classes[train.argmax()]}: "
-                             "always naming it has that accuracy; look at balanced accuracy"))
+                             "always predicting it has that accuracy; look at the balanced accuracy"))
     return found
 
 # %% ../nbs/library/leakage.ipynb #3235c914
@@ -357,11 +358,11 @@ def _constant(data: Evidence) -> list[Finding]:
         part = "training" if flat[0] < len(data.y_train) else "test"
         row = flat[0] - (0 if part == "training" else len(data.y_train))
         found.append(Finding("constant series", len(flat), largest,
-                             f"{len(flat)} of {len(x)} series hold one value from end to end (the first is series "
-                             f"{row + 1} of the {part} part); look whether the sensor was on"))
+                             f"{len(flat)} of {len(x)} series are constant (the first is series "
+                             f"{row + 1} of the {part} part); check whether the sensor was on"))
     if empty := [n + 1 for n in range(x.shape[2]) if same[:, n].all() and not same.all()]:
-        found.append(Finding("constant series", len(empty), largest, f"channel {_named(empty)} holds one value in each "
-                             "series; leave it out, unless that value is known before the class is"))
+        found.append(Finding("constant series", len(empty), largest, f"channel {_named(empty)} is constant in each "
+                             "series; leave it out, unless its value is known before the class is"))
     return found
 
 # %% ../nbs/library/leakage.ipynb #acb1e8ed
@@ -389,4 +390,4 @@ def report(
     "The findings as text."
     if not findings:
         return f"nothing found by {len(CHECKS)} checks"
-    return "\n".join(f"{finding.what}: {finding.sentence}." for finding in findings)
+    return "\n".join(f"{one.what}: {one.sentence}{'' if one.sentence[-1] == '?' else '.'}" for one in findings)

@@ -39,8 +39,8 @@ class TrainingConfig:
                              f"learning_rate={self.learning_rate}: shift is a share below 1, dither and weight_decay "
                              "are not negative, and the learning rate is above 0.")
         if self.class_weight not in (None, "balanced") and not isinstance(self.class_weight, dict):
-            raise InputError(f"class_weight={self.class_weight!r}: choose \"balanced\", or say how much each class "
-                             "counts.")
+            raise InputError(f"class_weight={self.class_weight!r}: choose \"balanced\", or give a weight for each "
+                             "class.")
 
 # %% ../nbs/library/recipes.ipynb #31b3330f
 PUBLISHED = TrainingConfig(epochs=200, min_steps=1, learning_rate=1e-4, warmup=None, weight_decay=0.0,
@@ -69,8 +69,8 @@ def register(
 
 register("tsformer", "tsformer_nb.model:TSFormer", "the Transformer of this book")
 register("kernels", "tsformer_nb.kernel_model:KernelModel", "random convolution kernels and a ridge, in seconds")
-register("published", "tsformer_nb.fitting:PublishedModel", "the published one", PUBLISHED)
-register("collapsed", "tsformer_nb.fitting:CollapsedModel", "the published one, without its encoder", PUBLISHED)
+register("published", "tsformer_nb.fitting:PublishedModel", "the published Keras example", PUBLISHED)
+register("collapsed", "tsformer_nb.fitting:CollapsedModel", "the published example without its encoder", PUBLISHED)
 
 # %% ../nbs/library/recipes.ipynb #ced011e4
 def changed(
@@ -104,11 +104,11 @@ def candidates(
     asked = recipe or {}
     validation = asked.validation if isinstance(asked, TrainingConfig) else asked.get("validation", .2)
     if going_on or not isinstance(asked, TrainingConfig) and "epochs" in asked:
-        return ("tsformer",), "only a model that is trained has epochs"
+        return ("tsformer",), "kernels have no epochs to set or to resume"
     if n_series <= FEW:
-        return ("kernels",), f"up to {FEW:,} training series they serve best"
+        return ("kernels",), f"usually the better model for up to {FEW:,} training series"
     if n_series > MANY:
-        return ("tsformer",), f"above {MANY:,} training series kernels need too much memory"
+        return ("tsformer",), f"for more than {MANY:,} training series, kernels need too much memory"
     if not validation:
-        return ("tsformer",), "without series held out nothing can be compared"
-    return ("tsformer", "kernels"), "the better one on series held out and dithered"
+        return ("tsformer",), "no series are held out, so the models cannot be compared"
+    return ("tsformer", "kernels"), "kernels only if they are more than one point better on held-out, dithered series"

@@ -117,8 +117,8 @@ def _check_same(folder: Path, kept: dict, about: dict) -> None:
     "Reject a checkpoint of another training run."
     for name, value in about.items():
         if kept.get(name) != json.loads(json.dumps(value)):
-            raise InputError(f"{folder / CHECKPOINT} belongs to a training with other {name}: "
-                             "give the options of that training, or start anew.")
+            raise InputError(f"{folder / CHECKPOINT} belongs to another training run ({name} differs): "
+                             "use the options of that run, or start again with --overwrite.")
 
 
 def _restore(folder: Path, model: keras.Model, arrays: dict[str, np.ndarray]) -> None:
@@ -128,7 +128,7 @@ def _restore(folder: Path, model: keras.Model, arrays: dict[str, np.ndarray]) ->
     kept = [arrays[name].shape for name in arrays if name.startswith("state")]
     if kept != [tuple(variable.shape) for variable in variables]:
         raise InputError(f"{folder / CHECKPOINT} does not fit this model: it was written with other versions. "
-                         "Start anew with --overwrite.")
+                         "Start again with --overwrite.")
     for n, variable in enumerate(variables):
         variable.assign(arrays[f"state{n}"])
 
@@ -146,7 +146,7 @@ def read_checkpoint(
     "Read a checkpoint; nothing is unpickled. Raises `InputError` if there is none, or if it is damaged or too new."
     path = folder / CHECKPOINT
     if not path.is_file():
-        raise InputError(f"{folder} holds no checkpoint, so there is nothing to resume: start without --resume.")
+        raise InputError(f"{folder} has no checkpoint, so there is nothing to resume: start without --resume.")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -155,7 +155,7 @@ def read_checkpoint(
     except (PermissionError, MemoryError):  # the file may be intact
         raise
     except Exception:  # NumPy and zipfile raise many types for a damaged archive
-        raise InputError(f"{path} is damaged: start anew with --overwrite.") from None
+        raise InputError(f"{path} is damaged: start again with --overwrite.") from None
     if newer:
         raise InputError(f"{path} was written by a newer version of tsformer_nb: update it.")
     return kept, arrays
@@ -211,8 +211,8 @@ def _make_room(out: Path, overwrite: bool, resume: bool) -> None:
     if resume and "metrics.json" in found:
         raise InputError(f"The run in {out} is finished: there is nothing to resume.")
     if found and not overwrite and not resume:
-        ways = "--resume goes on with it, " if "metrics.json" not in found and CHECKPOINT in found else ""
-        raise InputError(f"{out} holds a run already: {ways}--overwrite replaces it, --out takes another folder.")
+        ways = "--resume continues it, " if "metrics.json" not in found and CHECKPOINT in found else ""
+        raise InputError(f"{out} already contains a run: {ways}--overwrite replaces it, --out chooses another folder.")
     half = [path for name in RUN_FILES for path in out.glob(f"{name}.[0-9]*.part*")]
     exported = [] if resume else [*out.glob("model*.tflite"), *out.glob("model*.onnx")]  # of the model that is replaced
     for path in (*half, *exported, *(out / name for name in found if not resume)):
@@ -228,8 +228,8 @@ def _claimed(out: Path, overwrite: bool, resume: bool):
             held.enter_context(locked(out))
             _make_room(out, overwrite, resume)
         except BlockingIOError:
-            raise InputError(f"Another training is writing to {out}: "
-                             "wait for its end, or choose another folder with --out.") from None
+            raise InputError(f"Another training run is writing to {out}: "
+                             "wait until it ends, or choose another folder with --out.") from None
         except OSError as error:
             raise InputError(f"Cannot write to {out}: {error.strerror}. Choose another folder with --out.") from None
         yield
@@ -410,7 +410,7 @@ def load_run(
     about, model = Path(folder) / "metrics.json", Path(folder) / "model.keras"
     if missing := [path.name for path in (about, model) if not path.is_file()]:
         resumable = (Path(folder) / CHECKPOINT).exists()
-        way = "`tsformer-nb train --resume` goes on with it" if resumable else "`tsformer-nb train` makes one"
+        way = "`tsformer-nb train --resume` continues it" if resumable else "`tsformer-nb train` creates one"
         raise InputError(f"{folder} is not a finished run: {missing[0]} is missing. {way}.")
     metrics = _read_metrics(about)
     if not has_checksum(model, metrics.get("model_sha256", "")):
@@ -427,7 +427,7 @@ def data_of_run(
 ) -> Dataset:
     "The data set that a run was trained on; raises `InputError` if it no longer exists."
     if not metrics["source"]:
-        raise InputError("The model was fitted in Python, to series that have no file: name some with --data.")
+        raise InputError("The model was fitted in Python, to series without a file: choose a data set with --data.")
     kept = metrics.get("layout", {})
     layout = Layout(**{**kept, "channels": tuple(kept["channels"])}) if kept else Layout()
     return load_dataset(metrics["source"], test or metrics.get("test_source"), layout)

@@ -56,7 +56,7 @@ class Scale:
         low, high = fences(x)
         scales = [_of_channel(x[:, :, n], low[n], high[n]) for n in range(x.shape[2])]
         if not any(std for _, std in scales):
-            raise InputError("The training series never change: std must be above 0, as constant series tell nothing.")
+            raise InputError("The training series never change: std must be above 0, or nothing can be learned.")
         return cls(tuple(mean for mean, _ in scales), tuple(std or 1.0 for _, std in scales))
 
 # %% ../nbs/library/scaling.ipynb #ef564467
@@ -115,7 +115,7 @@ def explained(
 
 # %% ../nbs/library/scaling.ipynb #6b99d175
 LIMIT = 50.0  # standard deviations: values beyond it are clipped inside the model
-OWN_LEVELS = ("Each series has a level of its own that does not tell its class, so each is scaled by itself; "
+OWN_LEVELS = ("The series differ in level, but the classes do not. So each series is scaled separately; "
               "scaling=\"set\" keeps the levels.")
 
 
@@ -157,13 +157,13 @@ def warn_unusual(
         codes = codes_in(values[~np.isnan(values)])
         for code in codes:
             places = np.argwhere(values == code)
-            _warn(found, places[0], f"the value {code:g}{name} stands in {len(places)} places, far from all others; "
-                                    "if it is a code for a missing value, leave it empty.")
+            _warn(found, places[0], f"the value {code:g}{name} occurs {len(places)} times, far from all others; "
+                                    "if it is a code for a missing value, leave the field empty.")
         wild = np.argwhere(((values < low[n]) | (values > high[n])) & ~np.isin(values, codes))
         if len(wild):
             more = f" (and {len(wild) - 1} more)" if len(wild) > 1 else ""
             _warn(found, wild[0], f"the value {values[tuple(wild[0])]:g}{name}{more} lies far outside "
-                                  "of the others; it is cut off for the model. If it is wrong, leave it empty.")
+                                  "the others; the model clips it. If it is wrong, leave the field empty.")
     _warn_of_gains(found)
 
 # %% ../nbs/library/scaling.ipynb #0c515cfc
@@ -175,8 +175,8 @@ def _warn_of_gains(found: Recordings) -> None:
     if found.labels is None or not far.size or explained(gains[:, far], found.labels).max() > .2:
         return
     names = f" in {len(far)} of its {found.x.shape[2]} channels" if found.x.shape[2] > 1 else ""
-    warnings.warn(f"{found.path}: the loudest series vary {10 ** (high - low)[far].max():.0f} times as much as the "
-                  f"softest{names}, in all classes; if that says nothing, scale each series by itself "
+    warnings.warn(f"{found.path}: the amplitudes of series differ by a factor of {10 ** (high - low)[far].max():.0f}"
+                  f"{names}, in all classes; if that says nothing about the class, scale each series separately "
                   "(scaling: series).", InputWarning, stacklevel=3)
 
 # %% ../nbs/library/scaling.ipynb #262707d6

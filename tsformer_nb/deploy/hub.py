@@ -70,7 +70,7 @@ def publish_run(
     "Publish a run in one commit: all of it, or nothing. Raises `InputError` if that is not possible."
     repo, revision = split_address(address)
     if revision:
-        raise InputError(f"{address} names a revision: a new one is made. Leave @{revision} out.")
+        raise InputError(f"{address} contains a revision, but publishing creates a new one: leave @{revision} out.")
     with tempfile.TemporaryDirectory() as folder:
         names = prepare(run, repo, Path(folder))
         if dry_run:
@@ -80,6 +80,6 @@ def publish_run(
 
             hub = HfApi()
             hub.create_repo(repo, exist_ok=True)
-        with hub_refusals(repo, f"{HUB}{repo} exists, but this run is not in it: what was there before is unchanged."):
+        with hub_refusals(repo, f"{HUB}{repo} exists, but this run is not in it: its previous content is unchanged."):
             commit = hub.upload_folder(repo_id=repo, folder_path=folder, commit_message="A run of tsformer_nb")
     return names, f"{HUB}{repo}@{commit.oid}"

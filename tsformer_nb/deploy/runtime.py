@@ -150,16 +150,16 @@ def load_exported(
     "Load an exported file; raises `InputError` if its runtime is missing, or the file is damaged or in another format."
     path = Path(path)
     if path.suffix not in RUNTIMES:
-        raise InputError(f"{path} is no exported model: those end in {' or '.join(RUNTIMES)}.")
+        raise InputError(f"{path} is not an exported model: exported models end in {' or '.join(RUNTIMES)}.")
     if not path.is_file():
         raise InputError(f"{path} does not exist: `tsformer-nb export RUN` writes one.")
     load, runtime = RUNTIMES[path.suffix]
     try:
         return Exported(*load(path))
     except ImportError:
-        raise InputError(f"Running {path} takes {runtime}: pip install {runtime}.") from None
+        raise InputError(f"Running {path} needs {runtime}: pip install {runtime}.") from None
     except OSError:
         raise
     except Exception as error:  # each runtime has its own
-        raise InputError(f"{path} is damaged, or no file that `tsformer-nb export` has written "
+        raise InputError(f"{path} is damaged, or was not written by `tsformer-nb export` "
                          f"({type(error).__name__}): export again.") from None

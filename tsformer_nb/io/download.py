@@ -63,7 +63,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("TSFORMER_DATA") or pooch.os_cache("tsformer_nb"))
 
 # %% ../../nbs/library/download.ipynb #7ec8ad63
-ELSEWHERE = "set the environment variable TSFORMER_DATA to a folder elsewhere"
+ELSEWHERE = "set the environment variable TSFORMER_DATA to another folder"
 
 
 def _prepare_cache(folder: Path) -> None:
@@ -80,7 +80,7 @@ def _prepare_cache(folder: Path) -> None:
 # %% ../../nbs/library/download.ipynb #95fe5483
 SILENCE, PATIENCE = 30, 3600  # seconds: longest silence of a source, longest time for a whole file
 PART = "part-"  # how folders of unfinished downloads begin
-WRONG = "the file that arrived is not the right one"
+WRONG = "the downloaded file is not the expected one"
 
 
 def _download(url: str, output_file: str, _=None) -> None:
@@ -98,7 +98,7 @@ def _download(url: str, output_file: str, _=None) -> None:
                 file.write(content)
                 bar.update(response.raw.tell() - bar.n)  # bytes received: they may be compressed
                 if time.monotonic() > end:
-                    raise TimeoutError(f"not done after {PATIENCE} s")
+                    raise TimeoutError(f"not finished after {PATIENCE} s")
 
 # %% ../../nbs/library/download.ipynb #6b227499
 def _from_github(name: str, folder: Path) -> None:
@@ -106,7 +106,7 @@ def _from_github(name: str, folder: Path) -> None:
     import pooch
 
     if name != "FordA":
-        raise LookupError("holds FordA only")
+        raise LookupError("has only FordA")
     pooch.get_logger().setLevel("WARNING")
     for file in PARTS[name]:
         if not has_checksum(folder / file, CHECKSUMS[file]):
@@ -182,11 +182,11 @@ def fetch(
     if missing := lacking():
         for file in missing:
             if file.exists():
-                logger.warning("%s is damaged (its SHA-256 is wrong): fetching it anew", file)
+                logger.warning("%s is damaged (its SHA-256 is wrong): downloading it again", file)
         _prepare_cache(folder)
         reasons = _ask_sources(name, lacking)
         if lacking():
-            raise InputError(f"{name} is not in {cache_folder()} and no source answered ({'; '.join(reasons)}).\n"
+            raise InputError(f"{name} is not in {cache_folder()} and could not be downloaded ({'; '.join(reasons)}).\n"
                              "Use `--data sample` for the small sample that ships with the package, "
                              f"or `--data DIR` for a folder with {train.name} and {test.name}.")
     return train, test
@@ -204,16 +204,16 @@ def split_address(
     "Split an address into its parts; raises `InputError` if it is not valid."
     found = re.fullmatch(rf"{HUB}([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", address)
     if not found:
-        raise InputError(f"{address} is no address of a run: it looks like {HUB}USER/NAME or {HUB}USER/NAME@REVISION.")
+        raise InputError(f"{address} is not the address of a run: use {HUB}USER/NAME or {HUB}USER/NAME@REVISION.")
     return found[1], found[2]
 
 # %% ../../nbs/library/download.ipynb #8979f84f
 REFUSALS = {
-    401: "The hub does not know who asks for {repo}: log in with `hf auth login`, or set HF_TOKEN.",
-    403: "The hub's token does not allow this with {repo}: make one that may write, or take a repository of your own.",
+    401: "You are not logged in to the hub ({repo}): log in with `hf auth login`, or set HF_TOKEN.",
+    403: "Your token does not allow this for {repo}: create one with write access, or use your own repository.",
     404: "The hub has no {repo}, or it is private: check the address, or log in with `hf auth login`.",
-    409: "Somebody else has changed {repo} at the same moment: try again.",
-    429: "The hub asks for patience: too many requests. Try again in some minutes.",
+    409: "{repo} was changed at the same time by someone else: try again.",
+    429: "The hub received too many requests: try again in some minutes.",
 }
 
 
@@ -228,7 +228,7 @@ def hub_refusals(
     except InputError:
         raise
     except ImportError:
-        raise InputError("The hub takes its client: pip install 'tsformer_nb[hub]'.") from None
+        raise InputError("The hub needs its client library: pip install 'tsformer_nb[hub]'.") from None
     except Exception as error:  # of many types; some carry a response of the hub
         status = getattr(getattr(error, "response", None), "status_code", None)
         reason = REFUSALS.get(status or 0, f"The hub could not be used for {{repo}} ({type(error).__name__}"

@@ -50,12 +50,12 @@ def check_lines(
                 n_filled, last_filled, split = n_filled + 1, n_line, split or b"\r" in line.rstrip(b"\r\n")
             if len(line) == LONGEST_LINE:
                 raise InputError(f"{path}, line {n_line}: longer than {LONGEST_LINE // 1_000_000} MB; "
-                                 "expected one series a line.")
+                                 "expected one series per line.")
             if b"\0" in line:
-                raise InputError(f"{path}, line {n_line}: holds zero bytes, so it is UTF-16 or no text at all: "
+                raise InputError(f"{path}, line {n_line}: contains zero bytes, so it is UTF-16 or not text: "
                                  "save it as UTF-8 text.")
     if not n_filled:
-        raise InputError(f"{path} is empty: expected one series a line, or a row a time step.")
+        raise InputError(f"{path} is empty: expected one series per line, or one time step per row.")
     return n_filled if n_filled == last_filled and not split else 0
 
 # %% ../../nbs/library/files.ipynb #4f6e2c55
@@ -67,13 +67,13 @@ def read_text(
     path = Path(path)
     try:
         if path.exists() and not path.is_file():  # a pipe can be read once only, and may never end
-            raise InputError(f"Cannot read {path}: it is a folder, a pipe or a device. Give a file.")
+            raise InputError(f"Cannot read {path}: it is a folder, a pipe or a device. Use a file.")
         return parse(path)
     except InputError:
         raise
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path} is not a whole gzip file ({error}): "
-                         "compress it again, or give the text file itself.") from None
+        raise InputError(f"{path} is not a complete gzip file ({error}): "
+                         "compress it again, or use the text file itself.") from None
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.") from None
     except UnicodeDecodeError:

@@ -46,7 +46,7 @@ def read_file(
         return READERS[kind](path)
     if kind not in TABLES:
         known = ", ".join(sorted({*READERS, *filter(None, TABLES)}))
-        raise InputError(f"{path}: files ending in {kind} are not known; use one of {known}.")
+        raise InputError(f"{path}: files ending in {kind} cannot be read; use one of {known}.")
     return read_table_file(path, layout, labelled)
 
 
@@ -124,7 +124,8 @@ def find_files(
     if test is None:
         return train, found
     if not Path(test).is_file():
-        raise InputError(f"{test} does not exist." if not Path(test).exists() else f"{test} is no file: name the file.")
+        fault = "is not a file: give the test file" if Path(test).exists() else "does not exist"
+        raise InputError(f"{test} {fault}.")
     return train, Path(test)
 
 # %% ../../nbs/library/loading.ipynb #3703c1c9
@@ -140,7 +141,7 @@ def _by_name(where: str) -> tuple[Path, Path | None]:
 def _existing(path: Path, where: str) -> tuple[Path, Path | None]:
     "The files of an existing folder or file."
     if where in NAMES:
-        warnings.warn(f"{path.resolve()} is used, since it lies here; the archive's {where} is left alone.",
+        warnings.warn(f"{path.resolve()} is used, not the data set {where} of the archive.",
                       InputWarning, stacklevel=3)
     if not path.is_dir():
         return path, _twin(path) if re.search("train", path.name, re.IGNORECASE) else None
@@ -151,9 +152,9 @@ def _existing(path: Path, where: str) -> tuple[Path, Path | None]:
     inside = sorted(sets) or sorted(one.name for one in path.iterdir() if one.is_dir() and _sets_in(one))
     if inside:
         shown = ", ".join(inside[:5]) + (", .." if len(inside) > 5 else "")
-        way = f"name one of its {'files' if sets else 'folders'}, for example {path / _first_of(sets, inside)}"
-        raise InputError(f"{path} holds {len(inside)} data sets ({shown}): {way}.")
-    raise InputError(f"{path} holds no file of series: give a folder with a training and a test file, or a file "
+        way = f"choose one of its {'files' if sets else 'folders'}, for example {path / _first_of(sets, inside)}"
+        raise InputError(f"{path} contains {len(inside)} data sets ({shown}): {way}.")
+    raise InputError(f"{path} contains no file of series: give a folder with a training and a test file, or a file "
                      f"ending in one of {', '.join(sorted({*READERS, *filter(None, TABLES)}))}.")
 
 
@@ -203,16 +204,16 @@ def _together(name: str, source: str, train: Recordings, test: Recordings | None
 def _check_alone(train: Recordings) -> None:
     "Reject a training part that is unusable for training; report constant series."
     if train.labels is None:
-        raise InputError(f"{train.path} holds no labels: a classifier learns from series with labels.")
+        raise InputError(f"{train.path} has no labels: a classifier needs series with labels.")
     if len(classes := np.unique(train.labels)) < 2:
-        raise InputError(f"{train.path} holds one class only ({classes[0]}): a classifier needs at least 2.")
+        raise InputError(f"{train.path} has only one class ({classes[0]}): a classifier needs at least 2.")
     if len(classes) == len(train.x) > 2:
-        warnings.warn(f"{train.path}: each of its {len(train.x)} series has a label of its own; if these are rather "
-                      "numbers or names of the series, say which column holds the classes (--label).", InputWarning,
+        warnings.warn(f"{train.path}: each of its {len(train.x)} series has a different label; if these are "
+                      "numbers or names of the series, choose the column of the classes with --label.", InputWarning,
                       stacklevel=3)
     elif train.labels.dtype.kind == "i" and len(classes) > max(20, len(train.x) / 10):
         message = (f"{train.path}: the labels are {len(classes)} different numbers for {len(train.x)} series; they "
-                   "look like a quantity to be estimated, and each number becomes a class. Name the right column with "
+                   "look like a quantity to be estimated, and each number becomes a class. Choose the right column with "
                    "--label, or divide the numbers into a few classes.")
         if len(classes) > 100 and 2 * len(classes) > len(train.x):
             raise InputError(message)
@@ -220,7 +221,7 @@ def _check_alone(train: Recordings) -> None:
     flat = np.flatnonzero((np.nanmax(train.x, axis=1) == np.nanmin(train.x, axis=1)).all(axis=1))
     if flat.size:
         more = f" and {len(flat) - 1} more" if len(flat) > 1 else ""
-        warnings.warn(f"{train.place(flat[0])}{more}: the series never changes, so it says nothing about its class; "
+        warnings.warn(f"{train.place(flat[0])}{more}: the series is constant, so it says nothing about its class; "
                       "was the sensor on?", InputWarning, stacklevel=3)
 
 
@@ -233,7 +234,7 @@ def _check_together(train: Recordings, test: Recordings) -> None:
         raise InputError(f"{test.path} has the channels {', '.join(test.channels)}, {train.path} has "
                          f"{', '.join(train.channels)}: both parts need the same, in the same order.")
     if test.labels is None:
-        raise InputError(f"{test.path} holds no labels: without them nothing can be tested.")
+        raise InputError(f"{test.path} has no labels: without them the accuracy cannot be measured.")
     unseen = np.flatnonzero(~np.isin(test.labels.astype(str), train.labels.astype(str)))
     if unseen.size:
         raise InputError(f"{test.place(unseen[0])}: the label {test.labels[unseen[0]]} does not occur in "
@@ -241,7 +242,7 @@ def _check_together(train: Recordings, test: Recordings) -> None:
     lengths = {part: lengths_of(part.x) for part in (train, test)}
     if all(len(np.unique(found)) == 1 for found in lengths.values()) and lengths[train][0] != lengths[test][0]:
         warnings.warn(f"{test.path} has series of {lengths[test][0]} steps, {train.path} of {lengths[train][0]}: "
-                      "all are taken as they are.", InputWarning, stacklevel=3)
+                      "all are used as they are.", InputWarning, stacklevel=3)
 
 # %% ../../nbs/library/loading.ipynb #e99c92f9
 def divided(
@@ -254,9 +255,9 @@ def divided(
     if not len(test):
         raise InputError(f"{found.path} has no test part, and too few series of each class ({len(found.x)} in all) to "
                          "split one off: give a test file with --test.")
-    groups = "" if found.groups is None else f", of {len(np.unique(found.groups[test]))} groups that are not trained on"
-    warnings.warn(f"{found.path} has no test part: {len(test)} of its {len(found.x)} series{groups} were drawn for "
-                  "one.", InputWarning, stacklevel=3)
+    groups = "" if found.groups is None else f", of {len(np.unique(found.groups[test]))} groups not used for training,"
+    warnings.warn(f"{found.path} has no test part, so {len(test)} of its {len(found.x)} series{groups} are "
+                  "set aside for testing.", InputWarning, stacklevel=3)
     return replace(parts, train=_rows(found, train), test=_rows(found, test))
 
 

@@ -97,12 +97,12 @@ def fill_gaps(
     lengths, x = lengths_of(found.x), found.x.copy()
     gaps = np.isnan(x) & (np.arange(x.shape[1]) < lengths[:, None])[:, :, None]  # (n_series, n_timesteps, n_channels)
     if (empty := np.flatnonzero(lengths == 0)).size:
-        raise InputError(f"{found.place(empty[0])}: the series holds no value at all; remove it.")
+        raise InputError(f"{found.place(empty[0])}: the series has no values; remove it.")
     for row in np.flatnonzero(gaps.any(axis=(1, 2))):
         series = x[row, :lengths[row]]  # (n_steps, n_channels)
         if (lost := np.flatnonzero(np.isnan(series).all(axis=0))).size:
             name = found.channels[lost[0]] if found.channels else lost[0] + 1
-            raise InputError(f"{found.place(row)}: the series holds no value in channel {name}; "
+            raise InputError(f"{found.place(row)}: the series has no values in channel {name}; "
                              "remove the series, or leave the channel out.")
         x[row, :lengths[row]] = _bridge(series)
     if gaps.any():
@@ -132,9 +132,9 @@ def _numbers(
         if x.dtype.kind in "OSU":
             x = x.astype(np.float64)
     except (ValueError, TypeError):
-        raise InputError(f"{what} holds something that is no number: convert it to an array of floats.") from None
+        raise InputError(f"{what} contains something that is not a number: convert it to an array of floats.") from None
     if x.dtype.kind not in "fiub":
-        raise InputError(f"{what} holds values of type {x.dtype}: pass real numbers.")
+        raise InputError(f"{what} contains values of type {x.dtype}: pass real numbers.")
     return x if x.dtype in (np.float32, np.float64) else x.astype(np.float32 if x.dtype.itemsize < 4 else np.float64)
 
 # %% ../../nbs/library/recordings.ipynb #d746dd29
@@ -236,7 +236,7 @@ def as_labels(
         wrong = int(np.flatnonzero(~(labels % 1 == 0))[0])
         raise InputError(f"{what}[{wrong}] is {labels[wrong]}: a label is a word or a whole number.")
     if labels.dtype.kind not in "fiub":
-        raise InputError(f"{what} holds values of type {labels.dtype}: a label is a word or a whole number.")
+        raise InputError(f"{what} contains values of type {labels.dtype}: a label is a word or a whole number.")
     return labels.astype(np.int64)
 
 # %% ../../nbs/library/recordings.ipynb #822e9d31
@@ -252,12 +252,12 @@ def as_class_numbers(
         return numbers.astype(np.int64), tuple(names.tolist())
     names = as_labels(list(classes), "classes")
     if len(set(names.tolist())) < len(names):
-        raise InputError(f"classes={tuple(names.tolist())}: each class needs a name of its own.")
+        raise InputError(f"classes={tuple(names.tolist())}: each class needs a different name.")
     numeric = labels.dtype.kind == "i"
     if numeric and len(labels) and not 0 <= labels.min() <= labels.max() < len(names) or not numeric:
         if unknown := sorted(set(labels.tolist()) - set(names.tolist())):
-            raise InputError(f"{what} holds the label {unknown[0]!r}, which is none of the classes "
-                             f"{tuple(names.tolist())}, and no number from 0 to {len(names) - 1}.")
+            raise InputError(f"{what} contains the label {unknown[0]!r}, which is neither one of the classes "
+                             f"{tuple(names.tolist())} nor a number from 0 to {len(names) - 1}.")
         labels = np.array([names.tolist().index(label) for label in labels.tolist()], np.int64)
     return labels, tuple(names.tolist())
 
@@ -270,14 +270,14 @@ def both_labels(
     "Raises `InputError` for a test label that no training series has, and for fewer than two classes."
     train, test = as_labels(y_train, "y_train"), as_labels(y_test, "y_test") if len(y_test) else as_labels(y_train)[:0]
     if train.dtype.kind != test.dtype.kind:
-        raise InputError(f"y_train holds {'words' if train.dtype.kind == 'U' else 'numbers'}, y_test does not: "
-                         "labels of both parts must be of one kind.")
+        raise InputError(f"y_train contains {'words' if train.dtype.kind == 'U' else 'numbers'}, y_test does not: "
+                         "the labels of both parts must be of the same kind.")
     if not len(classes) and (unseen := np.flatnonzero(~np.isin(test, train))).size:
         raise InputError(f"y_test[{unseen[0]}] is {test[unseen[0]].item()!r}, a label that does not occur in y_train: "
                          "no model can learn it.")
     numbers, names = as_class_numbers(np.concatenate([train, test]), classes, "y_train or y_test")
     if len(names) < 2:
-        raise InputError(f"There is one class only ({', '.join(map(str, names))}): a classifier needs at least 2.")
+        raise InputError(f"There is only one class ({', '.join(map(str, names))}): a classifier needs at least 2.")
     return numbers[:len(train)], numbers[len(train):], names
 
 # %% ../../nbs/library/recordings.ipynb #3844265a
@@ -288,7 +288,7 @@ def both_series(
     "Both parts with one length (that of the longest series) and one type; raises `InputError` if channels differ."
     train = as_series(x_train, "x_train")
     if not len(train):
-        raise InputError("x_train holds no series.")
+        raise InputError("x_train contains no series.")
     test = train[:0] if x_test is None or not len(x_test) else as_series(x_test, "x_test")
     if train.shape[2] != test.shape[2]:
         raise InputError(f"x_train has {train.shape[2]} channels, x_test has {test.shape[2]}: they must be the same.")
@@ -313,5 +313,5 @@ def checked(
     y_train, y_test, classes = both_labels(y_train, () if y_test is None else y_test, classes)
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if len(x) != len(y):
-            raise InputError(f"x_{part} holds {len(x)} series, y_{part} {len(y)} labels: one for each is needed.")
+            raise InputError(f"x_{part} has {len(x)} series, y_{part} has {len(y)} labels: each series needs one.")
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test, "classes": classes}

@@ -198,7 +198,7 @@ def read_table(
 def _parse(path: Path) -> Table:
     n_rows, first = check_lines(path), first_lines(path)
     if not first:
-        raise InputError(f"{path} holds remarks only: expected one series a line, or a row a time step.")
+        raise InputError(f"{path} contains only comments: expected one series per line, or one time step per row.")
     separator = separator_of(list(first.values()))
     return (_by_numpy(path, separator, n_rows, list(first.values()))
             or path.stat().st_size > SMALL_FILE and _by_pandas(path, separator, n_rows, first)
@@ -264,8 +264,8 @@ def _typed(fields: list[str]) -> bool:
 
 def _report(path: Path, remarks: int, header: bool, commas: bool) -> None:
     "Report each detected property in one line."
-    found = {f"{remarks} line(s) that begin with # or % are taken for remarks": remarks,
-             "the first row names the columns; it is not read as a series": header,
+    found = {f"{remarks} line(s) that begin with # or % are skipped as comments": remarks,
+             "the first row is read as the names of the columns, not as a series": header,
              "commas are read as decimal points": commas}
     for sentence in filter(found.get, found):
         warnings.warn(f"{path}: {sentence}.", InputWarning, stacklevel=4)
@@ -286,7 +286,7 @@ def _field_by_field(path: Path, separator: str | None) -> Table:
             rows.append(fields)
             lines.append(n_line)
     if not rows:
-        raise InputError(f"{path} holds separators only: expected one series a line, or a row a time step.")
+        raise InputError(f"{path} contains only separators: expected one series per line, or one time step per row.")
     header, width = has_header(rows), max(map(_last_filled, rows))
     rows = [row[:width] for row in rows]  # some programs write a separator after the last field
     sizes = sorted({len(row) for row in rows[header:]})
@@ -294,10 +294,10 @@ def _field_by_field(path: Path, separator: str | None) -> Table:
     if header:
         names = _names(rows[0], sizes[-1] if len(sizes) == 1 else 0)
         if wrong := [n for n, row in enumerate(rows) if len(row) > len(names)]:
-            raise InputError(f"{path}, line {lines[wrong[0]]}: {len(rows[wrong[0]])} fields, but the first row names "
-                             f"{len(names)} columns.")
+            raise InputError(f"{path}, line {lines[wrong[0]]}: {len(rows[wrong[0]])} fields, but the first row has "
+                             f"{len(names)} names.")
     if len(sizes) > 1:
-        warnings.warn(f"{path}: lines hold {sizes[0]} to {sizes[-1]} fields; the shorter ones are taken for shorter "
+        warnings.warn(f"{path}: lines have {sizes[0]} to {sizes[-1]} fields; the shorter ones are read as shorter "
                       "series.", InputWarning, stacklevel=4)
     commas = _decimal_commas(rows[header:])
     cells = np.full((len(rows) - header, max(sizes[-1], len(names))), "", dtype=object)
@@ -420,8 +420,8 @@ def label_column(table: Table, columns: list[int]) -> int | None:
     by_last = len(table.cells) > 3 and is_whole(table, last) and repeats(table, last)
     if is_whole(table, first) and (repeats(table, first) or not by_last):
         if by_last and not all(is_whole(table, n) for n in columns[1:-1]):
-            table.warn(f"the labels are taken from column {first + 1}, though column {last + 1} holds whole numbers "
-                       "too (say --label last, if it is that one)")
+            table.warn(f"column {first + 1} is read as the label, although column {last + 1} also holds whole numbers "
+                       "(if that is the label, use --label last)")
         return first
     return last if by_last else None
 
@@ -463,7 +463,7 @@ def labels_at(
     if labels.dtype.kind == "U" and all(PLAIN_NUMBER.fullmatch(text) for text in texts):
         wrong = next(n for n, text in enumerate(texts) if float(text) % 1 or abs(float(text)) > LARGEST_LABEL)
         raise InputError(f"{found.place(wrong)}: the label {texts[wrong]!r} is not a whole number; "
-                         "number the classes, or name the right column with --label.")
+                         "number the classes, or choose the right column with --label.")
     return labels
 
 # %% ../../nbs/library/tables.ipynb #d5ed8c87
@@ -488,12 +488,13 @@ def read_wide(
     elif label is None:
         label = label_column(table, columns)
     if label is None and labelled:
-        raise InputError(f"{table.path}: it does not show which column holds the labels; say --label first, "
+        raise InputError(f"{table.path}: cannot detect which column holds the labels; use --label first, "
                          "--label last or --label NAME.")
     if labelled is None and label is not None and "" in table.texts(label):
         columns, label = [n for n in columns if n != label], None  # a table to predict may leave its labels empty
     if label is not None and (table.names or label != 0) and layout.skip is None:
-        table.warn(f"the labels stand in column {label + 1}" + (f" ({table.names[label]})" if table.names else ""))
+        name = f" ({table.names[label]})" if table.names else ""
+        table.warn(f"column {label + 1}{name} is read as the label")
     values = [n for n in columns if n != label]
     if layout.channels:
         values = [find_column(table, name, "--channels") for name in layout.channels]
@@ -543,8 +544,7 @@ def group_column(table: Table, layout: Layout, label: int | None) -> int | None:
     if group == label:
         return None
     if layout.skip is None:
-        table.warn(f"series of one {table.names[group]} are kept together when series are split; the column holds no "
-                   "values")
+        table.warn(f"a split keeps all series of one {table.names[group]} together; this column is not read as values")
     return group
 
 
@@ -553,8 +553,8 @@ def _with_fair_groups(table: Table, found: Recordings, group: int | None) -> Rec
     if group is not None and found.groups is not None:
         for name in np.unique(found.labels):
             if len(set(found.groups[found.labels == name])) < 2:
-                table.warn(f"class {name} comes of one {table.names[group]} only, so series are split one by one after "
-                           "all; a model may learn who it was")
+                table.warn(f"class {name} has only one {table.names[group]}, so series are split one by one; a model "
+                           f"may learn to recognise the {table.names[group]} instead of the class")
                 return replace(found, groups=None)
     return found
 
@@ -570,7 +570,7 @@ def without_words(table: Table, columns: list[int]) -> list[int]:
     "Columns without those that hold text; text in a column without a name is reported as a fault."
     left_out = [n for n in columns if is_words(table, n)] if table.names else []
     if left_out:
-        table.warn(f"no numbers stand in {', '.join(table.names[n] for n in left_out)}; left out")
+        table.warn(f"left out, because they hold text: {', '.join(table.names[n] for n in left_out)}")
     return [n for n in columns if n not in left_out]
 
 # %% ../../nbs/library/tables.ipynb #8f0a78cb
@@ -584,7 +584,7 @@ def columns_by_channel(table: Table, columns: list[int]) -> dict[str, list[int]]
     same = len({tuple(sorted(numbers)) for numbers in steps.values()}) == 1
     if not (same and len(steps) > 1 and sum(map(len, steps.values())) == len(columns) > len(steps)):
         return {"": columns}
-    table.warn(f"the columns are {len(steps)} channels of {len(columns) // len(steps)} steps: {', '.join(steps)}")
+    table.warn(f"columns read as {len(steps)} channels of {len(columns) // len(steps)} steps: {', '.join(steps)}")
     return {name: [numbers[n] for n in sorted(numbers)] for name, numbers in steps.items()}
 
 # %% ../../nbs/library/tables.ipynb #962969d1
@@ -603,7 +603,7 @@ def seconds_of(table: Table, column: int) -> np.ndarray | None:  # (n_rows,); No
             return None
     if not np.isfinite(seconds).all():
         row = int(np.flatnonzero(~np.isfinite(seconds))[0])
-        fault = "no number, as the other times are" if numbers else "neither a number nor a date such as "\
+        fault = "not a number, but the other times are" if numbers else "neither a number nor a date such as "\
             "2026-11-25 10:30:00"
         raise InputError(f"{table.place(row, column)}: {texts[row][:30]!r} is {fault}.")
     return np.asarray(seconds, np.float64)
@@ -649,11 +649,11 @@ def _check_clock(table: Table, member: np.ndarray, seconds: np.ndarray, time: in
         return
     usual = np.nanmedian(steps)
     if (steps == 0).any():
-        table.warn(f"{table.place(rows[1:][steps == 0][0], time)}: the time of the row before comes again; "
-                   "both are kept, in the order of the file")
+        table.warn(f"{table.place(rows[1:][steps == 0][0], time)}: the same time as in the row before; "
+                   "both rows are kept, in the order of the file")
     if np.nanmax(steps) > 3 * usual > 0:
         table.warn(f"{table.place(rows[1:][np.nanargmax(steps)], time)}: time jumps by {np.nanmax(steps):g}, where "
-                   f"{usual:g} is usual; the steps are taken as they come")
+                   f"{usual:g} is usual; the steps are used as they are")
 
 # %% ../../nbs/library/tables.ipynb #d4f5584d
 def read_long(
@@ -666,18 +666,19 @@ def read_long(
 
     id_ = known_column(table, IDS, layout.id, "--id")
     if id_ is None:
-        raise InputError(f"{table.path}: it does not show which recording a row belongs to; name that column with "
+        raise InputError(f"{table.path}: cannot detect which recording a row belongs to; choose that column with "
                          "--id.")
     texts = table.texts(id_)
     if "" in texts:
-        raise InputError(f"{table.place(texts.index(''), id_)}: it is missing which recording the row belongs to.")
+        raise InputError(f"{table.place(texts.index(''), id_)}: the recording of the row is missing; fill it in, or "
+                         "remove the row.")
     member = pandas.factorize(np.array(texts, dtype=object))[0]  # (n_rows,) recordings in the order of the file
     first = np.unique(member, return_index=True)[1]  # (n_series,) the row where each begins
     label = _label_of_each(table, layout, member, first)
     time, clocks = _clocks(table, layout, member, {id_, label})
     group = group_column(table, layout, label)
     if label is None and labelled:
-        raise InputError(f"{table.path}: it does not show which column holds the labels; name it with --label.")
+        raise InputError(f"{table.path}: cannot detect which column holds the labels; choose it with --label.")
     others = [n for n in range(table.cells.shape[1])
               if n not in (id_, time, label, group, *clocks) and not is_index(table, n)]
     columns = [find_column(table, name, "--channels") for name in layout.channels]
@@ -685,7 +686,7 @@ def read_long(
         return read_long(_unstacked(table, id_, time, label, group, sensor, others), layout, labelled)
     columns = columns or without_words(table, others)
     if not columns:
-        raise InputError(f"{table.path} has no column of values beside {', '.join(table.names[:6])}.")
+        raise InputError(f"{table.path} has no column of values; its columns are {', '.join(table.names[:6])}.")
     _report_columns(table, id_, time, label, columns)
     seconds = seconds_of(table, time) if time is not None else None
     if time is not None and seconds is not None:
@@ -811,10 +812,10 @@ def _unstacked(table: Table, id_: int, time: int | None, label: int | None, grou
 def _report_columns(table: Table, id_: int, time: int | None, label: int | None, columns: list[int]) -> None:
     "Report the role of each column in one line."
     name = lambda n: table.names[n] if table.names else f"column {n + 1}"
-    order = f"in the order of {name(time)}" if time is not None else "in the order of the file"
-    labels = f", labels by {name(label)}" if label is not None else ""
+    order = name(time) if time is not None else "as in the file"
+    labels = f"; label: {name(label)}" if label is not None else ""
     channels = ", ".join(map(name, columns))
-    table.warn(f"a row a time step: recordings by {name(id_)}, {order}{labels}, channels {channels}")
+    table.warn(f"each row is one time step; recording: {name(id_)}; order: {order}{labels}; channels: {channels}")
 
 
 def _of_each(table: Table, column: int, ids: list[str], member: np.ndarray, first: np.ndarray) -> list[str]:
@@ -822,8 +823,8 @@ def _of_each(table: Table, column: int, ids: list[str], member: np.ndarray, firs
     texts = table.texts(column)
     for row, begin in enumerate(first[member]):
         if texts[row] != texts[begin]:
-            raise InputError(f"{table.place(row, column)}: recording {ids[row]} is {texts[row]!r} here and "
-                             f"{texts[begin]!r} in {table.unit} {table.line(begin)}; each recording needs one.")
+            raise InputError(f"{table.place(row, column)}: recording {ids[row]} has {texts[row]!r} here and "
+                             f"{texts[begin]!r} in {table.unit} {table.line(begin)}; each recording needs one value.")
     return [texts[row] for row in first]
 
 # %% ../../nbs/library/tables.ipynb #da1569f5
@@ -863,9 +864,9 @@ def read_table_file(
         table.warn(f"column {by} only names the rows; it is left out")
         layout = replace(layout, id=by)
     if not layout.id and not layout.channels and layout.skip is None and looks_long(table, layout):
-        raise InputError(f"{table.path} looks like a table with a row a time step ({table.cells.shape[1]} columns, "
-                         f"{len(table.cells)} rows); name the column that says which recording a row belongs to with "
-                         f"--id{'' if table.names else ', by its number, from 1'}; or, if each row is a series, name "
+        raise InputError(f"{table.path} looks like a table with one time step per row ({table.cells.shape[1]} "
+                         f"columns, {len(table.cells)} rows); choose the column of the recording with "
+                         f"--id{'' if table.names else ', by its number, from 1'}; or, if each row is a series, choose "
                          "the columns of its values with --channels.")
     return read_wide(table, layout, labelled)
 
@@ -926,10 +927,10 @@ def _read_parquet(path: Path) -> Table:
     except Exception as error:  # pyarrow has a type for each fault
         raise InputError(f"{path} is not a Parquet file of a table ({type(error).__name__}).") from None
     if not len(frame):
-        raise InputError(f"{path} holds no rows.")
+        raise InputError(f"{path} has no rows.")
     for n, name in enumerate(frame.columns):
         if hasattr(frame.iloc[0, n], "__len__") and not isinstance(frame.iloc[0, n], str):
-            raise InputError(f"{path}: column {name} holds lists; write a column for each step, or a row a time step.")
+            raise InputError(f"{path}: column {name} holds lists; use one column or one row for each time step.")
     return Table(path, pandas.DataFrame(dict(enumerate(columns))), tuple(map(str, frame.columns)), None, "row")
 
 

@@ -75,7 +75,7 @@ def warn_of_undeclared(
     if strange and declared:
         more = f", nor are {len(strange) - 1} others" if len(strange) > 1 else ""
         warnings.warn(f"{found.place(strange[0])}: the label {str(labels[strange[0]])!r} is not among the classes of "
-                      f"line {n_line}{more}; it was taken as a class.", InputWarning, stacklevel=3)
+                      f"line {n_line}{more}; it was added as a class.", InputWarning, stacklevel=3)
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #dd284ab9
 def channels_from(
@@ -119,7 +119,7 @@ def _fault_in(parts: Sequence[str]) -> str:
         if counts[n_channel - 1] != counts[0]:
             return (f"{channel}: {counts[n_channel - 1]} value(s), but channel 1 has {counts[0]}; all channels of a "
                     "series need the same time steps: fill up with ? (for a label write @classLabel true).")
-    return ": the values cannot be read as numbers between commas."
+    return ": the values cannot be read as numbers separated by commas."
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #222e29e4
 LARGEST_PADDING = 2**30  # bytes
@@ -137,7 +137,7 @@ def recordings_from(
         lines.append(n_line)
         texts.append(text)
     if not series:
-        raise InputError(f"{path}, line {n_data}: no series stands behind @data.")
+        raise InputError(f"{path}, line {n_data}: no series after @data.")
     widths, steps = ([values.shape[axis] for values in series] for axis in (0, 1))
     for n_line, width in zip(lines, widths):
         if width != widths[0]:
@@ -157,8 +157,8 @@ def recordings_from(
 
 def no_data(path: Path, n_line: int) -> InputError:
     "The error of a file whose header does not end."
-    return InputError(f"{path}, line {n_line}: the file ends without the line @data, behind which the series stand."
-                      if n_line else f"{path} is empty: expected a header, the line @data, and one series a line.")
+    return InputError(f"{path}, line {n_line}: the file ends without the line @data, after which the series follow."
+                      if n_line else f"{path} is empty: expected a header, the line @data, and one series per line.")
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #fdacf43f
 Header = dict[str, tuple[int, list[str]]]  # in lower case: the line, and what follows the word
@@ -172,11 +172,11 @@ def _header(path: Path, lines: Iterator[tuple[int, str]]) -> Header:
         word, *rest = text.split()
         if not word.startswith("@"):
             raise InputError(f"{path}, line {n_line}: expected a line that begins with @ or #; "
-                             "the line @data must stand before the first series.")
+                             "the line @data must come before the first series.")
         header[word[1:].lower()] = n_line, rest
         if "data" in header:
             if rest:
-                raise InputError(f"{path}, line {n_line}: nothing may stand behind @data; begin a new line.")
+                raise InputError(f"{path}, line {n_line}: nothing may follow @data on its line; begin a new line.")
             return header
     raise no_data(path, n_line)
 
@@ -195,7 +195,7 @@ def _has_labels(path: Path, header: Header, n_line: int, parts: list[str]) -> bo
     labelled = len(parts) > 1 and "," in parts[0] and "," not in parts[-1]
     if labelled:
         warnings.warn(f"{path}, line {n_line}: the header does not say whether series have labels; {parts[-1][:20]!r} "
-                      "behind the last colon was taken as one (write @classLabel true and the classes, or "
+                      "after the last colon was read as one (write @classLabel true and the classes, or "
                       "@classLabel false).", InputWarning, stacklevel=4)
     return labelled
 
@@ -221,7 +221,7 @@ def _warn_of_header(header: Header, found: Recordings, steps: Sequence[int]) -> 
     for word, (wrong, fact) in facts.items():
         if wrong:
             warnings.warn(f"{found.path}, line {header[word][0]}: @{word} says {_word(header, word)[:20]!r}, but "
-                          f"{fact}; they were read as they stand.", InputWarning, stacklevel=3)
+                          f"{fact}; they were read as they are.", InputWarning, stacklevel=3)
     if found.labels is not None:
         warn_of_undeclared(found, header.get("classlabel", (0, []))[0], _classes(header))
 
@@ -256,7 +256,7 @@ def _parse_ts(path: Path) -> Recordings:
 
     found, steps = recordings_from(path, rows(), header["data"][0])
     if regression:
-        warnings.warn(f"{path}, line {header['targetlabel'][0]}: the file is for regression; its numbers are left out "
+        warnings.warn(f"{path}, line {header['targetlabel'][0]}: the file is for regression; its targets are left out "
                       "(if they are classes, write @classLabel true and the classes).", InputWarning, stacklevel=2)
     _warn_of_header(header, found, steps)
     return found
@@ -265,7 +265,7 @@ def _parse_ts(path: Path) -> Recordings:
 def _take_label(path: Path, n_line: int, parts: list[str]) -> str:
     "Remove the label after the last colon."
     if len(parts) < 2 or ("," in parts[-1] and not parts[-1].strip().startswith(("'", '"'))):
-        raise InputError(f"{path}, line {n_line}: the series has no label; it must stand behind the last colon "
+        raise InputError(f"{path}, line {n_line}: the series has no label; it must come after the last colon "
                          "(if no series has one, write @classLabel false).")
     return parts.pop()
 
@@ -334,8 +334,8 @@ def _label_column(path: Path, outer: list[Attribute]) -> int | None:
     words = [column for column, attribute in enumerate(outer) if attribute.kind == "words"]
     if len(words) > 1:
         first, second = outer[words[0]], outer[words[1]]
-        raise InputError(f"{path}, line {second.line}: the attributes {first.name} and {second.name} are both words, "
-                         "and only the label may be; remove the other one.")
+        raise InputError(f"{path}, line {second.line}: the attributes {first.name} and {second.name} both hold words, "
+                         "but only the label may; remove the other one.")
     if words:
         return words[0]
     named = [column for column, attribute in enumerate(outer)
@@ -343,8 +343,9 @@ def _label_column(path: Path, outer: list[Attribute]) -> int | None:
     if len(named) != 1 or len(outer) < 2:
         return None
     label = outer[named[0]]
-    warnings.warn(f"{path}, line {label.line}: the attribute {label.name} was taken as the label, by its name; "
-                  "write its classes instead of its type, like {0,1}, to make that plain.", InputWarning, stacklevel=3)
+    warnings.warn(f"{path}, line {label.line}: the attribute {label.name} was read as the label, because of its "
+                  "name; to make that explicit, write its classes instead of its type, like {0,1}.",
+                  InputWarning, stacklevel=3)
     return named[0]
 
 
@@ -357,7 +358,7 @@ def _check_columns(path: Path, attributes: list[Attribute]) -> None:
         if attribute.inside and attribute.kind != "number":
             raise InputError(f"{path}, line {attribute.line}: the time step {attribute.name} is not numeric.")
     if len(tables) > 1 or (tables and len(outer) > 2):
-        raise InputError(f"{path}, line {outer[-1].line}: beside a relational attribute only the label may stand; "
+        raise InputError(f"{path}, line {outer[-1].line}: next to a relational attribute only the label is allowed; "
                          "remove the other attributes.")
     if not (tables or values):
         raise InputError(f"{path}: no numeric attribute is declared, so there are no values; "
@@ -370,7 +371,7 @@ def _parts(path: Path, n_line: int, fields: list[str], n_steps: int | None) -> l
         return [",".join(fields)]
     value = "".join(fields).strip()
     if len(value) < 2 or value[0] not in "'\"" or value[-1] != value[0]:
-        raise InputError(f"{path}, line {n_line}: the channels must stand between quotes, found {value[:20]!r}.")
+        raise InputError(f"{path}, line {n_line}: the channels must be between quotes, found {value[:20]!r}.")
     parts = value[1:-1].split(r"\n")
     for n_channel, part in enumerate(parts, 1):
         if part.count(",") + 1 != n_steps:
@@ -440,7 +441,7 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
         raise InputError(f"{path}: the array {name} of shape {shape} takes {size / 2**30:.0f} GB; "
                          f"split the file into parts below {LARGEST_ARRAY / 2**30:.0f} GB.")
     if size > member.file_size:
-        raise InputError(f"{path}: the array {name} is not whole; save the file again.")
+        raise InputError(f"{path}: the array {name} is incomplete; save the file again.")
     with archive.open(member) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 
@@ -449,7 +450,7 @@ def _key(path: Path, names: list[str], key: str) -> str | None:
     "The spelling of a key in the archive; None if it is missing."
     found = [name for name in names if name.lower() == key]
     if len(found) > 1:
-        raise InputError(f"{path} holds arrays {' and '.join(found)}; keep one of them.")
+        raise InputError(f"{path} contains the arrays {' and '.join(found)}; keep one of them.")
     return found[0] if found else None
 
 
@@ -459,8 +460,8 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         x, y = (_key(path, names, key) for key in "xy")
         if x is None:
-            held = ", ".join(sorted(names)[:10])[:200] or "nothing"
-            raise InputError(f"{path} holds arrays {held}; x (the series) and y (their labels) are needed; "
+            held = "the arrays " + ", ".join(sorted(names)[:10])[:200] if names else "no arrays"
+            raise InputError(f"{path} contains {held}; x (the series) and y (their labels) are needed; "
                              "keys are matched without case: np.savez(path, x=..., y=...).")
         return _array(path, archive, x), None if y is None else _array(path, archive, y)
 
@@ -503,7 +504,7 @@ def _texts(path: Path, y: np.ndarray, n_series: int) -> list[str]:
         texts = [label.decode("utf-8") if isinstance(label, bytes) else str(label) for label in y.tolist()]
         "".join(texts).encode("utf-8")
     except (ValueError, SystemError):  # Python raises the latter for a letter beyond the last one of Unicode
-        raise InputError(f"{path}: y holds labels that are no Unicode text; save them as str.") from None
+        raise InputError(f"{path}: y contains labels that are not Unicode text; save them as str.") from None
     return texts
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #6a91e7f9
@@ -526,7 +527,7 @@ def _parse_npz(path: Path) -> Recordings:
     except MemoryError:
         raise InputError(f"{path} does not fit into memory; split it into parts.") from None
     except Exception as error:  # a zip archive with anything in it: zipfile and NumPy raise a dozen different errors
-        raise InputError(f"{path} is not a whole .npz file ({str(error)[:100]}): "
-                         "write it by np.savez(path, x=..., y=...).") from None
+        raise InputError(f"{path} is not a complete .npz file ({str(error)[:100]}): "
+                         "write it with np.savez(path, x=..., y=...).") from None
     found = Recordings(path, _series(path, x), unit="item")
     return found if y is None else replace(found, labels=checked_labels(found, _texts(path, y, len(found.x))))

@@ -15,7 +15,7 @@ const TSFormer = (() => {
       weights[name] = new Float32Array(buffer, place, size);
       place += 4 * size;
     }
-    if (place !== buffer.byteLength) throw new Error("The file of the model is not whole.");
+    if (place !== buffer.byteLength) throw new Error("The file of the model is incomplete.");
     return { about, config, weights };
   }
 
