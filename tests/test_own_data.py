@@ -217,7 +217,8 @@ def test_labels_of_any_kind_are_plain_classes():
 
 
 @pytest.mark.parametrize("x, y, words", [
-    (np.full((4, 5), np.inf), [0, 1, 0, 1], "infinite"), (np.zeros((4, 5)), [0, 1, 0], "4 series, y_train has 3 labels"),
+    (np.full((4, 5), np.inf), [0, 1, 0, 1], "infinite"),
+    (np.zeros((4, 5)), [0, 1, 0], "4 series, y_train has 3 labels"),
     (np.zeros((4, 5)), [0, 0, 0, 0], "only one class"),
     (np.zeros((4, 5)), [.5, 1, 0, 1], "a label is a word or a whole"),
     (np.zeros(5), [0, 1], "one series alone"), (np.zeros((2, 5), complex), [0, 1], "real numbers"),

@@ -9,6 +9,7 @@ __all__ = ['LEVEL', 'GAIN', 'FEWEST', 'ADVICE', 'LARGE', 'CHECKS', 'Finding', 's
 
 # %% ../nbs/library/leakage.ipynb #4220f4f3
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import compress
@@ -90,9 +91,11 @@ def fit_rule(
     known = np.unique(train)
     places = np.interp(train, known, np.arange(len(known)))[:, None]
     tree = DecisionTreeClassifier(max_leaf_nodes=2 * max(2, y_train.max() + 1), random_state=0)
-    if test is None:
-        return cross_val_predict(tree, places, y_train, cv=KFold(5, shuffle=True, random_state=0))
-    return tree.fit(places, y_train).predict(np.interp(test, known, np.arange(len(known)))[:, None])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of many classes; loading has reported them
+        if test is None:
+            return cross_val_predict(tree, places, y_train, cv=KFold(5, shuffle=True, random_state=0))
+        return tree.fit(places, y_train).predict(np.interp(test, known, np.arange(len(known)))[:, None])
 
 # %% ../nbs/library/leakage.ipynb #a79b7675
 LEVEL = .01  # probability of a false alarm, over all rules of a data set together

@@ -213,8 +213,8 @@ def _check_alone(train: Recordings) -> None:
                       stacklevel=3)
     elif train.labels.dtype.kind == "i" and len(classes) > max(20, len(train.x) / 10):
         message = (f"{train.path}: the labels are {len(classes)} different numbers for {len(train.x)} series; they "
-                   "look like a quantity to be estimated, and each number becomes a class. Choose the right column with "
-                   "--label, or divide the numbers into a few classes.")
+                   "look like a quantity to be estimated, and each number becomes a class. Choose the right column "
+                   "with --label, or divide the numbers into a few classes.")
         if len(classes) > 100 and 2 * len(classes) > len(train.x):
             raise InputError(message)
         warnings.warn(message, InputWarning, stacklevel=3)
