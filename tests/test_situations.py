@@ -141,7 +141,7 @@ def test_a_quantity_is_no_class(tmp_path):
     with pytest.warns(InputWarning, match="look like a quantity to be estimated"):
         loaded(wide(n=72, label=lambda row: 20 + row % 24), tmp_path)
     with pytest.raises(InputError, match="look like a quantity to be estimated"):
-        loaded(wide(n=240, label=lambda row: row % 150), tmp_path)
+        loaded(wide(n=240, label=lambda row: row * 37 % 150), tmp_path)
 
 
 @pytest.mark.parametrize("write", [
@@ -232,3 +232,60 @@ def test_a_table_to_predict_may_leave_its_labels_empty(tmp_path):
         wide(5, label=lambda row, mark=mark: mark).to_csv(tmp_path / "new.csv", index=False)
         said = command("predict", "run", "new.csv", cwd=tmp_path)
         assert said.returncode == 0 and said.stdout.count("\n") == 6, said.stderr
+
+
+def long_log(hours=4, clock=True, words=True):
+    "A log of two activities, each for 100 steps at a time."
+    rows = np.arange(hours * 400)
+    label = rows // 100 % 2
+    tone = np.sin(rows * np.where(label, .9, .3)) + RNG.normal(0, .2, len(rows))
+    frame = pandas.DataFrame({"ms": 20 * rows, "ax": tone,
+                              "motion": np.where(label, "run", "walk") if words else label})
+    return frame if clock else frame.drop(columns="ms")
+
+
+@pytest.mark.parametrize("clock, words", [(True, True), (False, True), (True, False)])
+def test_a_log_is_cut_into_windows_of_one_label(clock, words, tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    layout = Layout(window=25, hop=10, label="motion")
+    data = loaded(long_log(clock=clock, words=words), tmp_path, layout=layout, held_out=0)
+    assert data.x_train.shape == (16 * 8, 25, 1) and data.channels == ("ax",)  # windows begin at 0, 10, .., 70
+    assert len(set(data.groups)) == 16
+
+
+def test_windows_that_overlap_stay_on_one_side(tmp_path):
+    from tsformer_nb.data import split
+    from tsformer_nb.io.recordings import Layout
+
+    data = loaded(long_log(), tmp_path, layout=Layout(window=25, hop=5), held_out=0)
+    train, test = split(data.y_train, .25, 0, data.groups)
+    assert set(data.groups[train]).isdisjoint(data.groups[test]) and len(test) > 10
+
+
+def test_a_gap_in_time_ends_a_window(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    frame = long_log()
+    frame.loc[frame.index >= 50, "ms"] += 60_000
+    data = loaded(frame, tmp_path, layout=Layout(window=40), held_out=0)
+    assert len(data.x_train) == 2 * 15 + 2  # the first hundred steps hold one window before the gap, and one after it
+
+
+def test_a_log_trains_and_predicts_in_one_command_each(tmp_path):
+    long_log(8).to_csv(tmp_path / "log.csv", index=False)
+    asked = command("data", "log.csv", cwd=tmp_path)
+    assert asked.returncode == 2 and "--window STEPS" in asked.stderr
+    said = command("train", "--data", "log.csv", "--model", "kernels", "--window", 25, "--out", "run", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    long_log(2).drop(columns="motion").to_csv(tmp_path / "new.csv", index=False)
+    rows = command("predict", "run", "new.csv", cwd=tmp_path).stdout.splitlines()[1:]
+    assert len(rows) == 32 and command("evaluate", "run", cwd=tmp_path).stdout.strip() in said.stdout
+
+
+def test_a_column_can_be_left_out(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    frame = log(battery=lambda *_: RNG.normal())
+    assert loaded(frame, tmp_path).channels == ("ax", "battery")
+    assert loaded(frame, tmp_path, layout=Layout(ignore=("battery",))).channels == ("ax",)

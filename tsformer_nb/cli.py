@@ -23,6 +23,7 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -77,12 +78,17 @@ def _set_arguments(command: argparse.ArgumentParser) -> None:
     table.add_argument("--channels", metavar="COLUMNS", help="columns of values, separated by commas (all others)")
     table.add_argument("--group", metavar="COLUMN", help="column of a person or machine: a split keeps all series of "
                        "each together")
+    table.add_argument("--ignore", metavar="COLUMNS", help="columns to leave out, separated by commas")
+    table.add_argument("--window", type=number(2), metavar="STEPS", help="cut a long log, a row a time step, into "
+                       "windows of so many steps")
+    table.add_argument("--hop", type=number(1), metavar="STEPS", help="steps from one window to the next (a window)")
 
 # %% ../nbs/library/cli.ipynb #5f7e2d10
 def layout_of(args: argparse.Namespace) -> Layout:
     "The layout of a table, as given by the options."
     channels = tuple(name.strip() for name in (args.channels or "").split(",") if name.strip())
-    return Layout(args.label, args.id, args.time, channels, args.group)
+    ignored = tuple(name.strip() for name in (args.ignore or "").split(",") if name.strip())
+    return Layout(args.label, args.id, args.time, channels, args.group, None, args.window or 0, args.hop or 0, ignored)
 
 
 def _train_arguments(command: argparse.ArgumentParser) -> None:
@@ -318,8 +324,12 @@ def evaluate_command(args: argparse.Namespace) -> None:
 def predict_command(args: argparse.Namespace) -> None:
     "Predict the class of each series in a file."
     exported = load_exported(args.run) if Path(args.run).suffix in RUNTIMES else None  # without Keras
-    channels = exported.about.get("channels", ()) if exported else _channels_of(Path(args.run))
-    found = fill_gaps(read_for_model(args.file, channels, layout_of(args)))
+    about = exported.about if exported else _about(Path(args.run))
+    layout, kept = layout_of(args), about.get("layout", {})
+    if kept.get("window") and not layout.window:  # cut as for training
+        layout = replace(layout, window=kept["window"], hop=layout.hop or kept["hop"],
+                         label=layout.label or kept["label"])
+    found = fill_gaps(read_for_model(args.file, about.get("channels", ()), layout))
     if model := exported:
         text = _as_csv(model.classes, model.predict(_unlabelled(found, model.about, args)))
     else:
@@ -330,12 +340,13 @@ def predict_command(args: argparse.Namespace) -> None:
         print(text, end="")
 
 
-def _channels_of(run: Path) -> Sequence[str]:
-    "The names of a run's channels, before Keras is started; a run that cannot be read is reported later."
+def _about(run: Path) -> dict:
+    "What a run says of its data, before Keras is started; a run that cannot be read is reported later."
     try:
-        return json.loads((run / "metrics.json").read_text(encoding="utf-8")).get("channels", ())
-    except (OSError, ValueError, AttributeError):
-        return ()
+        found = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _predicted(found: Recordings, args: argparse.Namespace) -> str:

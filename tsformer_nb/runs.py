@@ -429,5 +429,6 @@ def data_of_run(
     if not metrics["source"]:
         raise InputError("The model was fitted in Python, to series without a file: choose a data set with --data.")
     kept = metrics.get("layout", {})
-    layout = Layout(**{**kept, "channels": tuple(kept["channels"])}) if kept else Layout()
+    several = {name: tuple(kept.get(name, ())) for name in ("channels", "ignore")}
+    layout = Layout(**{**kept, **several}) if kept else Layout()
     return load_dataset(metrics["source"], test or metrics.get("test_source"), layout)

@@ -11,7 +11,7 @@
     try { localStorage.setItem("tsformer-language", link.hreflang); } catch (error) { /* private window */ }
     link.hash = window.scrollY > 200 ? here() : "";
   }));
-  const scrolling = () => document.querySelectorAll("main pre, main :has(> img), .table-frame").forEach(box => {
+  const scrolling = () => document.querySelectorAll("main pre, main :has(> img), main .cell-output-display, .table-frame").forEach(box => {
     if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   });

@@ -63,7 +63,7 @@ def read_for_model(
     if named and not layout.channels and ending(Path(path)) in TABLES:
         table = read_any_table(path)
         if set(named) <= set(table.names):
-            if layout.id is None and known_column(table, IDS) is None:
+            if layout.id is None and not layout.window and known_column(table, IDS) is None:
                 return read_one(table, named, layout)
             layout = replace(layout, channels=named)
     found = read_file(path, layout, labelled=None)

@@ -55,6 +55,9 @@ class Layout:
     channels: tuple[str, ...] = ()  # columns with values; empty: all that are left
     group: str | None = None  # column of what belongs together when series are split
     skip: tuple[str, ...] | None = None  # columns that are left out; None: an index, if there is one
+    window: int = 0  # steps of a window that long recordings are cut into; 0: a recording is one series
+    hop: int = 0  # steps from one window to the next; 0: a whole window
+    ignore: tuple[str, ...] = ()  # columns that are left out, besides what is detected
 
 # %% ../../nbs/library/recordings.ipynb #11fe36f3
 PLAIN_NUMBER = re.compile(r" *[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)? *", re.ASCII)

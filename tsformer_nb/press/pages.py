@@ -160,7 +160,7 @@ def staged_code(
         code = code.replace("#| export\n", "", 1)
     if kind not in OPEN:
         fold = f'#| code-fold: true\n#| code-summary: "{_summary(code, kind, lang)}"\n'
-        code = fold + re.sub(r"^#\| code-fold: true\n", "", code)
+        code = fold + re.sub(r"^#\| code-fold: true\n", "", code, flags=re.M)
     return f"#| label: {kind}-{number}\n{code}"
 
 # %% ../../nbs/press/pages.ipynb #6325e461
@@ -393,7 +393,8 @@ def formulas(
             display = "block" if "display" in tag["class"] else "inline"
             formula = convert(tag.get_text().strip()[2:-2], display=display)
             tag.replace_with(BeautifulSoup(formula, "html.parser"))
-    for tag in soup.select("script[src^='http'], link[rel=stylesheet][href^='http']"):
+    waiting = soup.find_all("script", string=re.compile(r"\s*define\('jquery'"))  # for a script that is taken out
+    for tag in [*waiting, *soup.select("script[src^='http'], link[rel=stylesheet][href^='http']")]:
         tag.decompose()
 
 # %% ../../nbs/press/pages.ipynb #c894418f
@@ -491,7 +492,7 @@ def mark_cells(
 ) -> None:
     "Put a visible mark on tests and other kinds of cells; fold a solution's outputs with its code."
     for cell in soup.select("div.cell[id]"):
-        kind = cell["id"].rpartition("-")[0]
+        kind = cell["id"].removeprefix("cell-").rpartition("-")[0]  # Quarto gives the label itself to a figure
         if kind not in KINDS:
             continue
         cell["class"] = [*cell["class"], f"cell-{kind}"]
