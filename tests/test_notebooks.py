@@ -22,7 +22,7 @@ WITH_DATA = [name for name in NOTEBOOKS if "TSFORMER_BOOK_DATA" in PATHS[name].r
 SAVED_WITH = re.findall(r"^keras==([^ ]+)", (ROOT / "constraints.txt").read_text(), re.M)[-1]
 HERE = processor() == SAVED_ON.read_text(encoding="utf-8").strip()  # another processor rounds differently
 
-KERNELS = NOTEBOOKS if TORTURE else ["02_attention.ipynb", "figures.ipynb"]  # as JupyterLab runs them
+KERNELS = NOTEBOOKS if TORTURE else ["figures.ipynb"]  # as JupyterLab runs them
 
 OFFLINE = """
 import socket
@@ -50,7 +50,7 @@ def test_the_book_has_its_chapters():
         "17_estimator", "18_web", "19_export"]
     with_forda = {"01_data.ipynb", "03_published.ipynb", "07_training.ipynb", "08_baseline.ipynb"}
     assert {*with_forda, "04_diagnosis.ipynb", "checkup.ipynb"} <= set(WITH_DATA)
-    assert {name for name in WITH_DATA if forda_cells(name)} == with_forda | {"spectrum.ipynb"}
+    assert {name for name in WITH_DATA if forda_cells(name)} == with_forda
 
 
 def later(name):

@@ -319,6 +319,7 @@ print(keras.backend.backend())
 """
 
 
+@pytest.mark.skipif(not TORTURE, reason="takes long: `make torture`; test_kernels asks a TSFormer there")
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_gives_the_same_answers_and_its_file_comes_back(backend, tmp_path):
     if not importlib.util.find_spec(backend):

@@ -210,7 +210,10 @@ def serve() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            return run_cells(**json.loads(line))
+            try:
+                run_cells(**json.loads(line))
+            finally:
+                os._exit(0)  # to take TensorFlow down piece by piece would take longer than many a notebook
         _send(sys.stdout, child)
         os.waitpid(child, 0)
         _send(sys.stdout, "ended")
