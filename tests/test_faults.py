@@ -188,7 +188,7 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.parametrize("file", ["checkpoint.npz", "model.keras"])
+@pytest.mark.parametrize("file", ["checkpoint.npz", *["model.keras"] * TORTURE])  # both by `atomic_write`
 def test_a_full_disk_leaves_the_last_good_checkpoint(whole, tmp_path, file):
     out = tmp_path / "run"
     result = run(sys.executable, "-c", FULL, file, *QUICK, "--out", out)

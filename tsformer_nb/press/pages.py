@@ -105,6 +105,7 @@ KINDS = {  # kind of a cell: its mark in each language
     "test": ("test", "テスト"),
     "package": ("in the package", "パッケージに入るコード"),
     "checks": ("test", "テスト"),
+    "checked": ("code and test", "コードとテスト"),
     "plumbing": ("plumbing", "補助コード"),
     "imports": ("imports", "インポート"),
     "slow": ("stored result", "保存済みの結果"),
@@ -128,7 +129,7 @@ def kind_of(
         names = re.search(r"^(def |class |@|[A-Z_]+ = )", code, re.M)
         return "package" if code.startswith("#| exports") else "plumbing" if names else None
     if re.search(r"^#\| code-fold: true", code, re.M):
-        return "solution" if exercises else "folded"
+        return "solution" if exercises else "checked" if re.search(f"^{ASSERTION}", code, re.M) else "folded"
     if code.startswith("#| slow"):
         return "slow"
     if all(re.match(r"import |from |[ )]|$", line) for line in code.splitlines()):
