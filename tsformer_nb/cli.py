@@ -32,7 +32,7 @@ import numpy as np
 from .data import Dataset, describe, load_dataset
 from .deploy.runtime import RUNTIMES, load_exported
 from .io.files import InputError, InputWarning, atomic_write, silenced
-from .io.folders import read_folder
+from .io.folders import holds_recordings
 from .io.loading import find_files, read_file, read_for_model
 from .io.recordings import Layout, Recordings, fill_gaps
 from .leakage import check_data, report
@@ -275,7 +275,8 @@ def _described(args: argparse.Namespace) -> Dataset:
     print(describe(data))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # `load_dataset` has shown them before
-        own = args.test is None and Path(args.data).is_dir() and read_folder(Path(args.data), layout_of(args))
+        folder = Path(args.data).expanduser()
+        own = args.test is None and folder.is_dir() and holds_recordings(folder)
         files = [args.data] if own else [str(path) for path in find_files(args.data, args.test) if path]
     print("files: " + ", ".join(files), flush=True)
     return data
