@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .io.recordings import Layout, checked, lengths_of
+from .io.recordings import Layout, Role, checked, lengths_of
 from .io.files import InputError
 from .io.loading import divided, load_parts
 from .scaling import noise_unit
@@ -34,6 +34,8 @@ class Dataset:
     groups: np.ndarray | None = None  # (n_train,) series of one group stay on one side of a split
     missing: tuple[np.ndarray, np.ndarray] | None = None  # (n_train,), (n_test,) how many values were filled in
     channels: tuple[str, ...] = ()  # their names, where the file has them
+    time_step: float = 0.  # usual time from one step to the next, in seconds if the unit is known; 0: unknown
+    roles: tuple[Role, ...] = ()  # what each column of its table was read as
 
     def __post_init__(self):
         for name, value in checked(self.x_train, self.y_train, self.x_test, self.y_test, self.classes).items():

@@ -14,7 +14,8 @@ import numpy as np
 
 from .files import InputError, InputWarning
 from .recordings import Layout, Recordings, labels_from
-from .tables import LABELS, TIMES, columns_called, find_column, is_words, read_any_table
+from .layouts import LABELS, TIMES, columns_called, find_column, is_words
+from .tables import read_any_table
 
 # %% ../../nbs/library/folders.ipynb #b425413e
 TABLE_FILES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq")
