@@ -1,4 +1,7 @@
 "Tables as people keep them: a column's role follows from what is in it, and what is ambiguous is asked."
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas
 import pytest
@@ -289,3 +292,258 @@ def test_a_column_can_be_left_out(tmp_path):
     frame = log(battery=lambda *_: RNG.normal())
     assert loaded(frame, tmp_path).channels == ("ax", "battery")
     assert loaded(frame, tmp_path, layout=Layout(ignore=("battery",))).channels == ("ax",)
+
+
+def spelled(encoding):
+    frame = wide(label=lambda row: ("歩行", "走行")[row % 2] if encoding != "cp1252" else ("Höhe", "Straße")[row % 2])
+    return frame.to_csv(index=False).encode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "shift_jis", "utf-16", "cp1252", "utf-8-sig"])
+def test_text_of_another_program_is_read(encoding, tmp_path):
+    (tmp_path / "own.csv").write_bytes(spelled(encoding))
+    data = load_dataset(tmp_path / "own.csv")
+    assert set(data.classes) == ({"Höhe", "Straße"} if encoding == "cp1252" else {"歩行", "走行"})
+
+
+def test_excel_files_are_read(tmp_path):
+    frame = log(time=lambda recording, step, _: pandas.Timestamp("2026-11-30 10:00") + pandas.Timedelta(seconds=step))
+    frame.to_excel(tmp_path / "own.xlsx", index=False)
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    one, other = (load_dataset(tmp_path / name) for name in ("own.xlsx", "own.csv"))
+    np.testing.assert_allclose(one.x_train, other.x_train, rtol=1e-6)
+    with pandas.ExcelWriter(tmp_path / "two.xlsx") as book:
+        frame.to_excel(book, sheet_name="walks"), frame.to_excel(book, sheet_name="runs")
+    with pytest.raises(InputError, match="2 sheets with values: walks, runs; exactly one is needed"):
+        load_dataset(tmp_path / "two.xlsx")
+
+
+@pytest.mark.parametrize("form", ["[{}]", "{}", "({})"])
+@pytest.mark.parametrize("separator", [", ", " ", ";"])
+def test_a_series_in_a_cell_is_a_series(form, separator, tmp_path):
+    frame = wide()
+    values = frame.drop(columns="label").to_numpy()
+    lists = pandas.DataFrame({"emotion": frame["label"], "pixels": [form.format(separator.join(map(str, row)))
+                                                                    for row in values]})
+    data = loaded(lists, tmp_path, held_out=0)
+    np.testing.assert_allclose(data.x_train[:, :, 0], values, rtol=1e-6)
+
+
+def test_lists_in_a_parquet_file_are_series(tmp_path):
+    frame = wide()
+    values = frame.drop(columns="label").to_numpy()
+    pandas.DataFrame({"label": frame["label"], "x": [*values], "y": [*-values]}).to_parquet(tmp_path / "own.parquet")
+    data = load_dataset(tmp_path / "own.parquet", held_out=0)
+    np.testing.assert_allclose(data.x_train, np.stack([values, -values], axis=2), rtol=1e-6)
+
+
+@pytest.mark.parametrize("above, below", [("Device: logger 3\nStart: 10:00\n", ""), ("", "-,ms,g,-\n"),
+                                          ("recorded by hand\n\n", ""), ("Name;x\n", "[],[ms],[g],[]\n")])
+def test_remarks_and_units_around_a_header_are_no_values(above, below, tmp_path):
+    frame = log()[["recording", "ax", "label"]]
+    frame.insert(1, "time", [*range(STEPS)] * 16)
+    head, *rows = frame.to_csv(index=False).splitlines(keepends=True)
+    (tmp_path / "own.csv").write_text("".join([above, head, below, *rows]))
+    with pytest.warns(InputWarning, match="remarks or units, not values"):
+        data = load_dataset(tmp_path / "own.csv")
+    assert data.channels == ("ax",) and data.n_timesteps == STEPS
+    many = pandas.concat([frame.assign(recording=frame["recording"] + 16 * n) for n in range(90)])
+    head, *rows = many.to_csv(index=False).splitlines(keepends=True)
+    (tmp_path / "own.csv").write_text("".join([above, head, below, *rows]))
+    assert load_dataset(tmp_path / "own.csv", held_out=0).x_train.shape == (16 * 90, STEPS, 1)
+
+
+@pytest.mark.parametrize("names", [("x_train", "y_train", "x_test", "y_test"), ("Xtrain", "Ytrain", "Xtest", "Ytest"),
+                                   ("trainX", "trainY", "testX", "testY"),
+                                   ("train_data", "train_labels", "test_data", "test_labels"),
+                                   ("XTrain", "YTrain", "XTest", "YTest")])
+@pytest.mark.parametrize("kind", [".npz", ".mat"])
+def test_arrays_of_both_parts_in_one_file(names, kind, tmp_path):
+    from scipy.io import savemat
+
+    arrays = dict(zip(names, (RNG.normal(size=(20, 30, 3)), np.arange(20) % 2, RNG.normal(size=(8, 30, 3)),
+                              np.arange(8) % 2)))
+    path = tmp_path / f"own{kind}"
+    np.savez(path, **arrays) if kind == ".npz" else savemat(path, arrays)
+    data = load_dataset(path)
+    assert data.x_train.shape == (20, 30, 3) and data.x_test.shape == (8, 30, 3) and data.n_classes == 2
+    assert load_dataset(data.source).x_test.shape == (8, 30, 3)
+
+
+def test_cells_of_matlab_are_series_and_words(tmp_path):
+    from scipy.io import savemat
+
+    cells, words = np.empty(12, object), np.empty(12, object)
+    for n in range(12):
+        cells[n], words[n] = RNG.normal(size=(3, 20 + n)), ("walk", "run")[n % 2]
+    savemat(tmp_path / "own.mat", {"X": cells, "Y": words})
+    data = load_dataset(tmp_path / "own.mat", held_out=0)
+    assert data.x_train.shape == (12, 31, 3) and data.classes == ("run", "walk")
+    np.testing.assert_allclose(data.x_train[0, :20], cells[0].T, rtol=1e-6)
+    savemat(tmp_path / "own.mat", {"X": np.moveaxis([RNG.normal(size=(3, 40))] * 12, 0, 2), "Y": np.arange(12) % 2})
+    with pytest.warns(InputWarning, match="its axis 3 is read as that of the series"):
+        load_dataset(tmp_path / "own.mat")
+
+
+def test_sounds_in_a_folder_for_each_class(tmp_path):
+    from scipy.io import wavfile
+
+    for name, tone in (("hum", .3), ("hiss", .9)):
+        (tmp_path / name).mkdir()
+        for n in range(6):
+            sound = (2000 * np.sin(tone * np.arange(200))).astype(np.int16)
+            wavfile.write(tmp_path / name / f"{n}.wav", 8000 if name == "hum" or n else 16000, sound)
+    with pytest.warns(InputWarning, match="a time step takes 6.25e-05 in some recordings and 0.000125 in others"):
+        data = load_dataset(tmp_path)
+    assert data.n_timesteps == 200 and data.time_step == 1 / 8000
+    (tmp_path / "hum" / "0.wav").write_bytes(b"RIFF")
+    with pytest.raises(InputError, match="not a complete .wav file"):
+        load_dataset(tmp_path)
+
+
+def smartphone(folder, features=True):
+    "The layout of UCI HAR: features, labels and persons in a file each, and a folder with a file a channel."
+    for part, n in (("train", 24), ("test", 12)):
+        (folder / part / "Inertial Signals").mkdir(parents=True)
+        save = lambda name, array, place=folder / part: np.savetxt(place / f"{name}.txt", array, fmt="%.6e")
+        for axis in ("body_acc_x", "body_acc_y", "total_acc_x"):
+            save(f"Inertial Signals/{axis}_{part}", RNG.normal(size=(n, 40)))
+        save(f"y_{part}", np.arange(n) % 2 + 1), save(f"subject_{part}", np.arange(n) // 4)
+        if features:
+            save(f"X_{part}", RNG.normal(size=(n, 11)))
+
+
+def test_a_folder_with_a_file_for_each_channel(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    smartphone(tmp_path)
+    with pytest.raises(InputError, match='--ignore X_train or --ignore "Inertial Signals"'):
+        load_dataset(tmp_path)
+    signals = load_dataset(tmp_path, layout=Layout(ignore=("X_train",)))
+    assert signals.x_train.shape == (24, 40, 3) and signals.channels == ("body_acc_x", "body_acc_y", "total_acc_x")
+    assert len(set(signals.groups)) == 6 and signals.x_test.shape == (12, 40, 3)
+    assert load_dataset(tmp_path, layout=Layout(ignore=("Inertial Signals",))).x_train.shape == (24, 11, 1)
+
+
+def test_many_logs_in_a_folder_are_cut_into_windows(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    for n in range(5):
+        long_log(2).to_csv(tmp_path / f"person{n}.csv", index=False)
+    data = load_dataset(tmp_path, layout=Layout(window="0.5s", hop=10), held_out=0)
+    assert data.x_train.shape == (5 * 8 * 8, 25, 1) and len(set(data.groups)) == 5
+
+
+def test_recordings_in_a_folder_are_cut_into_windows(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    for name in ("walk", "run"):
+        for n in range(4):
+            frame = pandas.DataFrame({"time_ms": 20 * np.arange(100 + n), "ax": RNG.normal(size=100 + n)})
+            frame.to_csv(tmp_path / f"{name}_{n}.csv", index=False)
+    data = load_dataset(tmp_path, layout=Layout(window="1s", hop="500ms"), held_out=0)
+    assert data.x_train.shape == (2 * 4 * 3, 50, 1) and len(set(data.groups)) == 8
+
+
+@pytest.mark.parametrize("unit, window", [("time_ms", "500ms"), ("time_s", ".5s"), ("unix", "0.5 s")])
+def test_a_window_may_be_a_time(unit, window, tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    start, step = {"time_ms": (0, 20), "time_s": (0, .02), "unix": (1_775_000_000_000, 20)}[unit]
+    frame = long_log().rename(columns={"ms": unit})
+    frame[unit] = start + step * np.arange(len(frame))
+    data = loaded(frame, tmp_path, layout=Layout(window=window), held_out=0)
+    assert data.n_timesteps == 25 and data.time_step == pytest.approx(.02)
+    with pytest.raises(InputError, match="the unit of beat is not known, so --window 2s cannot be counted"):
+        loaded(frame.rename(columns={unit: "beat"}).assign(beat=np.arange(len(frame)) / 7), tmp_path,
+               layout=Layout(window="2s", time="beat"))
+
+
+def test_unlike_rates_can_be_made_alike(tmp_path):
+    "A tone of one frequency, measured at two rates, is the same series after resampling."
+    from tsformer_nb.io.recordings import Layout
+
+    rows = []
+    for recording in range(8):
+        step = (.01, .02)[recording % 2]
+        for time in np.arange(0, 2, step):
+            rows.append({"recording": recording, "time": time, "ax": np.sin(3 * time), "label": "ab"[recording % 2]})
+    data = loaded(pandas.DataFrame(rows), tmp_path, layout=Layout(resample=.02), held_out=0)
+    spread = np.ptp(data.x_train[:, 2:98, 0], axis=0)
+    assert data.n_timesteps in (100, 101) and spread.max() < .02
+    with pytest.raises(InputError, match="longer than every recording"):
+        loaded(pandas.DataFrame(rows), tmp_path, layout=Layout(resample=20))
+
+
+def test_sensors_at_unlike_rates_are_told_and_resampled(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    rows = [{"id": n, "time": time, "sensor": sensor, "value": np.sin(time + n % 2), "label": "ab"[n % 2]}
+            for n in range(8) for sensor, step in (("acc", .1), ("gyro", .25))
+            for time in np.arange(0, 5, step).round(2)]
+    with pytest.warns(InputWarning, match="not measured at the same times.*--resample"):
+        loaded(pandas.DataFrame(rows), tmp_path)
+    data = loaded(pandas.DataFrame(rows), tmp_path, layout=Layout(resample=.1), held_out=0)
+    assert data.channels == ("acc", "gyro") and data.n_timesteps == 50
+    np.testing.assert_allclose(data.x_train[:, :48, 1], data.x_train[:, :48, 0], atol=.06)
+
+
+def test_predictions_of_a_log_say_when_and_can_be_merged(tmp_path):
+    log_of_two, new = long_log(8), long_log(2)
+    log_of_two.to_csv(tmp_path / "log.csv", index=False), new.to_csv(tmp_path / "new.csv", index=False)
+    command("train", "--data", "log.csv", "--model", "kernels", "--window", 25, "--hop", 5, "--out", "run",
+            cwd=tmp_path)
+    rows = command("predict", "run", "new.csv", cwd=tmp_path).stdout.splitlines()
+    assert rows[0] == "from,to,predicted,p(run),p(walk)" and rows[1].startswith("0,480,walk,")
+    merged = pandas.read_csv(tmp_path / "merged.csv") if command(
+        "predict", "run", "new.csv", "--intervals", "--out", "merged.csv", cwd=tmp_path).returncode == 0 else None
+    assert [*merged["predicted"]] == ["walk", "run"] * 4 and [*merged["from"]][:3] == [0, 2000, 4000]
+    new.assign(ms=new["ms"] * 2).to_csv(tmp_path / "slow.csv", index=False)
+    told = command("predict", "run", "slow.csv", cwd=tmp_path)
+    assert "a time step takes 0.04, but took 0.02 in training" in told.stderr
+
+
+def test_what_is_no_regular_file_is_never_replaced(tmp_path):
+    import os
+
+    from tsformer_nb.io.files import atomic_write
+
+    atomic_write(Path(os.devnull), b"nothing")
+    assert not Path(os.devnull).is_file()
+    (tmp_path / "real.csv").write_text("old"), (tmp_path / "link.csv").symlink_to("real.csv")
+    atomic_write(tmp_path / "link.csv", b"new")
+    assert (tmp_path / "link.csv").is_symlink() and (tmp_path / "real.csv").read_text() == "new"
+
+
+@pytest.mark.parametrize("name, expected", [("training_set.csv", "{}"), ("gun_train.tsv", "gun"),
+                                            ("TRAINING.csv", "{}"), ("gun-training-data.csv", "gun"),
+                                            ("trainset.csv", "{}")])
+def test_a_data_set_is_called_after_its_file(name, expected, tmp_path):
+    from tsformer_nb.io.loading import set_name
+
+    assert set_name(tmp_path / name) == expected.format(tmp_path.name)
+
+
+def test_each_column_says_its_role_and_why(tmp_path):
+    frame = log(clock="ticks", subject=lambda recording, *_: recording // 4, note=lambda *_: "ok",
+                age=lambda recording, *_: 20 + recording // 4)
+    roles = {role.column: role for role in loaded(frame, tmp_path).roles}
+    expected = {"recording": "recording", "ax": "channel", "label": "label", "ticks": "time", "subject": "group",
+                "age": "left out", "note": "left out"}
+    assert {name: roles[name].role for name in expected} == expected
+    assert roles["age"].why == "does not change within a recording" and roles["ticks"].first.startswith("1775000")
+    said = command("data", "own.csv", cwd=tmp_path).stdout
+    rows = [re.split(" {2,}", line.strip()) for line in said.splitlines()]
+    assert ["age", "left out", "does not change within a recording", "20, 20, 20"] in rows
+
+
+def test_words_that_do_not_change_may_be_the_label_or_are_asked(tmp_path):
+    frame = log().rename(columns={"label": "gait"})
+    with pytest.warns(InputWarning, match="gait is read as the label, because it has one value in each recording"):
+        assert loaded(frame, tmp_path).classes == ("run", "walk")
+    two = frame.assign(ground=np.where(frame["recording"] % 4 < 2, "sand", "grass"))
+    with pytest.raises(InputError, match="each of gait, ground has one value.*--label.*--ignore"):
+        loaded(two, tmp_path)
+    from tsformer_nb.io.recordings import Layout
+
+    assert loaded(two, tmp_path, layout=Layout(label="ground")).classes == ("grass", "sand")

@@ -74,7 +74,7 @@ def load_dataset(
     return Dataset(parts.name, parts.train.x, parts.train.labels, x_test, y_test, source=parts.source,
                    test_source=str(Path(test).resolve()) if test else "", layout=layout, groups=parts.train.groups,
                    missing=(parts.train.missing, parts.test.missing if parts.test else np.zeros(0, dtype=int)),
-                   channels=parts.train.channels)
+                   channels=parts.train.channels, time_step=parts.train.time_step, roles=parts.train.roles)
 
 # %% ../nbs/chapters/01_data.ipynb #ccec22bc
 def class_counts(
@@ -94,7 +94,9 @@ def describe(
     channels = f" of {data.n_channels} channels" if data.n_channels > 1 else ""
     rows = [f"{data.name}: {steps} time steps{channels}, {data.n_classes} classes"]
     for part, y in (("training", data.y_train), ("test", data.y_test)):
-        counts = ", ".join(f"{n} of class {name}" for name, n in zip(data.classes, class_counts(y, data.n_classes)))
+        sizes = [*zip(data.classes, class_counts(y, data.n_classes))]
+        counts = ", ".join(f"{n} of class {name}" for name, n in sizes[:8])
+        counts += f", {data.n_classes - 8} more classes" if data.n_classes > 8 else ""
         rows.append(f"{part:>9}: {len(y)} series ({counts})" if len(y) else f"{part:>9}: none")
     return "\n".join(rows)
 

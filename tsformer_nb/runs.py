@@ -255,6 +255,7 @@ def _about(data: Dataset, fitted: Fitted) -> dict:
             **({"test_source": data.test_source} if data.test_source else {}),
             **({"layout": asdict(data.layout)} if data.layout != Layout() else {}),
             **({"channels": data.channels} if data.channels else {}),
+            **({"time_step": data.time_step} if data.time_step else {}),
             **({"chosen_because": fitted.why} if fitted.why else {}),
             **({"held_out_dithered": fitted.compared} if fitted.compared else {}),
             "classes": data.classes, "n_timesteps": data.n_timesteps, "n_channels": data.n_channels,

@@ -6,8 +6,8 @@
 __all__ = ['LABELS', 'IDS', 'TIMES', 'GROUPS', 'UNITS', 'SPAN', 'STRETCH', 'find_column', 'columns_called', 'known_column',
            'Roles', 'named', 'shown', 'is_whole', 'is_words', 'repeats', 'counter', 'is_index', 'names_rows',
            'label_column', 'without_index', 'label_texts', 'labels_at', 'read_wide', 'group_column', 'without_words',
-           'columns_by_channel', 'seconds_of', 'seconds_in', 'unit_of', 'read_long', 'rates_told', 'resampled',
-           'read_windows', 'read_one', 'read_table_file', 'looks_long']
+           'columns_by_channel', 'seconds_of', 'seconds_in', 'unit_of', 'read_long', 'time_step', 'rates_told',
+           'resampled', 'resampled_by', 'read_windows', 'intervals', 'read_one', 'read_table_file', 'looks_long']
 
 # %% ../../nbs/library/layouts.ipynb #layouts-imports
 import contextlib
@@ -232,7 +232,7 @@ def read_wide(
     seen = "specified" if layout.label else "its name"
     group = group_column(table, layout, label)
     if group is not None:
-        why[group] = ("group", "specified" if layout.group else "its name: kept together when series are split")
+        why[group] = ("group", "specified" if layout.group else "its name; stays on one side of a split")
     why |= {n: ("left out", "as in the other file") for n in _left_out(table, layout)}
     why |= {n: ("left out", "specified") for n in _ignored(table, layout)}
     if layout.id:
@@ -464,7 +464,7 @@ def _in_column(table: Table, time: int | None, span: float | str, option: str) -
         return float(span)
     if (unit := unit_of(table, time)) is None:
         instead = "as a number in that unit" if option == "--resample" else "in steps"
-        raise InputError(f"{table.path}: the unit of column {named(table, time)} is not known, so {option} {span} "
+        raise InputError(f"{table.path}: the unit of {named(table, time)} is not known, so {option} {span} "
                          f"cannot be counted; give {option} {instead}.")
     return seconds_in(span) / unit
 
@@ -524,7 +524,7 @@ def read_long(
     found = Recordings(table.path, x, lines=np.array([table.line(row) for row in first]), layout=known,
                        channels=tuple(table.names[n] for n in roles.channels) if table.names else (),
                        groups=None if roles.group is None else np.array(of_each(roles.group)), unit=table.unit,
-                       roles=shown(table, roles.why), time_step=_time_step(table, roles.time, seconds, member))
+                       roles=shown(table, roles.why), time_step=time_step(table, roles.time, seconds, member))
     if label is None:
         return found
     found = replace(found, labels=labels_at(found, of_each(label)))
@@ -536,11 +536,7 @@ def read_long(
 def _once_resampled(read: Callable, table: Table, roles: Roles, segment: np.ndarray, seconds: np.ndarray | None,
                     layout: Layout, labelled: bool | None) -> Recordings:
     "Resample a table, and read it with the roles that it had before."
-    if roles.time is None or seconds is None:
-        raise InputError(f"{table.path} has no column of times that can be read, so it cannot be resampled; choose it "
-                         "with --time.")
-    step = _in_column(table, roles.time, layout.resample, "--resample")
-    even = resampled(table, roles, segment, seconds, step)
+    even = resampled_by(table, roles, segment, seconds, layout)
     name = lambda column: None if column is None else table.name(column)
     as_before = replace(layout, label=name(roles.label), id=name(roles.recording), time=name(roles.time),
                         channels=tuple(map(table.name, roles.channels)), resample=0)
@@ -548,10 +544,10 @@ def _once_resampled(read: Callable, table: Table, roles: Roles, segment: np.ndar
         warnings.simplefilter("ignore", InputWarning)  # said before
         found = read(even, as_before, labelled)
     return replace(found, layout=replace(found.layout or layout, resample=layout.resample),
-                   time_step=step * (unit_of(table, roles.time) or 1), roles=shown(table, roles.why))
+                   time_step=_in_seconds(table, roles.time, layout.resample), roles=shown(table, roles.why))
 
 
-def _time_step(table: Table, time: int | None, seconds: np.ndarray | None, member: np.ndarray) -> float:
+def time_step(table: Table, time: int | None, seconds: np.ndarray | None, member: np.ndarray) -> float:
     "The median step of time within a recording, in seconds if the unit is known; 0: there are no times."
     if time is None or seconds is None:
         return 0.
@@ -610,8 +606,9 @@ def _clocks(table: Table, layout: Layout, member: np.ndarray, known: set) -> tup
         return find_column(table, layout.time, "--time"), []
     within = np.diff(member) == 0
     rising = set()
-    for column in set(range(table.cells.shape[1])) - known:
-        if layout.channels or not within.any() or is_words(table, column) or is_index(table, column):
+    channels = {find_column(table, name, "--channels") for name in layout.channels}
+    for column in set(range(table.cells.shape[1])) - known - channels:
+        if not within.any() or is_words(table, column) or is_index(table, column):
             continue
         steps = np.diff(_as_numbers(table, column))[within]
         share = 1 if len(steps) < 2000 else .97  # a long log may have a fault
@@ -625,7 +622,7 @@ def _clocks(table: Table, layout: Layout, member: np.ndarray, known: set) -> tup
     time = next((n for n in called if n in rising or table.names[n].strip().lower() != "t"), None)  # T: a temperature?
     left = set(range(table.cells.shape[1])) - known - rising - {time}
     clocks = sorted(rising - {time}) if any(not is_words(table, n) for n in left) else []
-    if clocks:
+    if clocks and not channels:
         names = ", ".join(named(table, n) for n in clocks)
         table.warn(f"{names} rise{'s' * (len(clocks) == 1)} within every recording, as a clock does, and "
                    f"{'is' if len(clocks) == 1 else 'are'} no channel; if that is a measurement, name the channels "
@@ -649,7 +646,8 @@ def _give_roles(table: Table, layout: Layout, roles: Roles, clocks: list[int], s
         roles.give(column, "left out", False, "rises within every recording, as a clock does")
     roles.give(roles.time, "time", layout.time, "rises within every recording" if roles.time in clocks
                else "its name")
-    roles.give(roles.group, "group", layout.group, "its name: kept together when series are split")
+    reason = "one value over long stretches" if roles.group in still else "its name; stays on one side of a split"
+    roles.give(roles.group, "group", layout.group, reason)
     for column in _ignored(table, layout):
         roles.give(column, "left out", True, "")
     for column in still:
@@ -784,6 +782,9 @@ def resampled(
         rows.append(before[keep])
         times.append((seconds[own[0]] + grid * step)[keep])
         made.append(new[keep])
+    if max(map(len, rows)) < 2:
+        raise InputError(f"{table.path}: a step of {step:g}, in the unit of {named(table, roles.time or 0)}, is longer "
+                         "than every recording; use a shorter one for --resample.")
     at = np.concatenate(rows)
     cells = {n: np.array(table.texts(n), dtype=object)[at] for n in range(table.cells.shape[1])}
     cells |= dict(zip(roles.channels, np.concatenate(made).T))
@@ -793,6 +794,19 @@ def resampled(
                f"became {len(at)}")
     return Table(table.path, pandas.DataFrame({n: cells[n] for n in sorted(cells)}), table.names,
                  np.array([table.line(row) for row in at]), table.unit)
+
+
+def resampled_by(table: Table, roles: Roles, segment: np.ndarray, seconds: np.ndarray | None, layout: Layout) -> Table:
+    "A table resampled as the layout wants it; raises `InputError` if it has no times."
+    if roles.time is None or seconds is None:
+        raise InputError(f"{table.path} has no column of times that can be read, so it cannot be resampled; choose it "
+                         "with --time.")
+    return resampled(table, roles, segment, seconds, _in_column(table, roles.time, layout.resample, "--resample"))
+
+
+def _in_seconds(table: Table, time: int | None, span: float | str) -> float:
+    "A span of time in seconds, or in the unit of the file if that is not known."
+    return seconds_in(span) if isinstance(span, str) else span * (unit_of(table, time or 0) or 1)
 
 # %% ../../nbs/library/layouts.ipynb #c6f13add
 STRETCH = 8  # windows that stay together when series are split
@@ -820,8 +834,8 @@ def read_windows(
     if still:
         names = ", ".join(named(table, n) for n in still)
         table.warn(f"{names} hold{'s' * (len(still) == 1)} one value over long stretches, as a person or a machine "
-                   f"does, and {'is' if len(still) == 1 else 'are'} no channel; no window crosses a change of it. Name a "
-                   "measurement with --channels")
+                   f"does, and {'is' if len(still) == 1 else 'are'} no channel; no window crosses a change of it. Name "
+                   "a measurement with --channels")
     if roles.group is None and len(still) == 1:
         roles.group = still[0]
     _give_roles(table, layout, roles, clocks, still)
@@ -860,7 +874,7 @@ def read_windows(
     found = Recordings(table.path, x, lines=np.array([table.line(row) for row in begun]), layout=kept,
                        channels=tuple(map(table.name, roles.channels)), groups=groups, unit=table.unit, spans=spans,
                        roles=shown(table, roles.why), time_step=usual * (unit_of(table, roles.time) or 1)
-                       if roles.time is not None else 0., starts=starts, segments=segment[begun])
+                       if roles.time is not None else 0., starts=starts, segments=segment[begun], moments=moments[rows])
     if roles.label is None or labelled is None and "" in labels:
         return found
     return replace(found, labels=labels_at(found, [labels[row] for row in begun]))
@@ -927,6 +941,31 @@ def _kept_together(table: Table, roles: Roles, begun: np.ndarray, stretch: np.nd
                 return groups, named(table, column)
     return stretch.astype(str), "stretch"
 
+# %% ../../nbs/library/layouts.ipynb #layouts-intervals
+def intervals(
+    found: Recordings,  # as `read_windows` gives it
+    probabilities: np.ndarray,  # (n_windows, n_classes)
+) -> Iterator[tuple]:  # from, to, class number, mean probability
+    "Stretches of one predicted class: each row has the mean probability of the windows that cover it."
+    if found.starts is None or found.segments is None or found.moments is None:
+        raise InputError(f"{found.path} was not cut into windows.")
+    for segment in dict.fromkeys(found.segments):
+        own = np.flatnonzero(found.segments == segment)
+        first, window = found.starts[own[0]], found.x.shape[1]
+        sums = np.zeros((found.starts[own[-1]] + window - first, probabilities.shape[1]))
+        counts = np.zeros(len(sums))
+        for n in own:
+            place = slice(found.starts[n] - first, found.starts[n] - first + window)
+            sums[place] += probabilities[n]
+            counts[place] += 1
+        covered = np.flatnonzero(counts)
+        mean = sums[covered] / counts[covered, None]
+        number = mean.argmax(axis=1)
+        borders = np.flatnonzero((np.diff(number) != 0) | (np.diff(covered) > 1)) + 1
+        for begin, end in zip([0, *borders], [*borders, len(number)]):
+            rows = first + covered[begin], first + covered[end - 1]
+            yield *found.moments[[*rows]], int(number[begin]), float(mean[begin:end, number[begin]].mean())
+
 # %% ../../nbs/library/layouts.ipynb #da1569f5
 def read_one(
     table: Table,  # a row a time step, all of one recording
@@ -951,7 +990,8 @@ def read_table_file(
     if layout.window:
         return read_windows(table, layout, labelled)
     id_ = known_column(table, IDS)
-    known = id_ is not None and (known_column(table, TIMES) is not None or known_column(table, LABELS) is not None)
+    known = id_ is not None and (known_column(table, TIMES) is not None or known_column(table, LABELS) is not None
+                                 or _in_blocks(table, id_))
     by = layout.id or (table.names[id_] if known and id_ is not None else None)
     if layout.time or by and not _unique(table, by):
         return read_long(table, layout, labelled)
@@ -965,6 +1005,12 @@ def read_table_file(
                          "--window STEPS; or, if each row is a series, choose the columns of its values with "
                          "--channels.")
     return read_wide(table, layout, labelled)
+
+
+def _in_blocks(table: Table, column: int) -> bool:
+    "Whether each value of a column stands in one long block of rows, as the name of a recording does."
+    keys = _keys(table, column)
+    return table.cells.shape[1] <= 40 and int((np.diff(keys) != 0).sum()) == keys.max() < len(keys) / 5 - 1
 
 
 def _unique(table: Table, name: str) -> bool:

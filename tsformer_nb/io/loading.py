@@ -21,12 +21,12 @@ from .folders import read_folder
 from .recordings import Layout, Recordings, fill_gaps, lengths_of
 from .layouts import IDS, known_column, read_one, read_table_file
 from .tables import read_any_table
-from .ts_arff_npz import read_arff, read_npz, read_ts
+from .ts_arff_npz import read_arff, read_arrays, read_npz, read_ts
 from ..scaling import warn_unusual
 
 # %% ../../nbs/library/loading.ipynb #b1b37afa
-READERS: dict[str, Callable] = {".ts": read_ts, ".arff": read_arff, ".npz": read_npz}  # one format each
-TABLES = (".tsv", ".csv", ".txt", ".dat", "", ".parquet", ".pq")  # read by `read_table_file`, which looks inside
+READERS: dict[str, Callable] = {".ts": read_ts, ".arff": read_arff, ".npz": read_npz, ".mat": read_npz}
+TABLES = (".tsv", ".csv", ".txt", ".dat", "", ".parquet", ".pq", ".xlsx")  # by `read_table_file`, which looks inside
 
 
 def ending(
@@ -61,6 +61,8 @@ def read_for_model(
     A table without a column for recordings is one recording. Raises `InputError` if a channel is missing.
     """
     named = tuple(channels)
+    if Path(path).is_dir() or ending(Path(path)) == ".wav":
+        raise InputError(f"{path}: give a file of series, or a table.")
     if named and not layout.channels and ending(Path(path)) in TABLES:
         table = read_any_table(path)
         if set(named) <= set(table.names):
@@ -112,7 +114,8 @@ def set_name(
     "The name of a data set, from that of its file."
     stem = path.name[:len(path.name.lower().removesuffix(".gz"))]
     stem = stem.removesuffix(Path(stem).suffix) if Path(stem).suffix else stem
-    return re.sub("[-_. ]*train[-_. ]*", "", stem, flags=re.IGNORECASE) or path.parent.name or "data"
+    stem = re.sub("[-_. ]*train(ing)?([-_. ]*(data|set)?$|[-_. ]*)", "", stem, flags=re.IGNORECASE)
+    return stem or path.parent.name or "data"
 
 # %% ../../nbs/library/loading.ipynb #1bc9b453
 def find_files(
@@ -187,6 +190,10 @@ def load_parts(
     named = str(where) in ("sample", *NAMES) and not Path(where).exists()
     if named and layout == Layout():
         layout = Layout(label="first")  # as in the archive: nothing to detect
+    if test_path is None and ending(train_path) in (".npz", ".mat"):
+        both = {part: fill_gaps(found) for part, found in read_arrays(train_path).items()}
+        source = str(Path(where).resolve())
+        return _together(set_name(train_path), source, both.get("train") or both[""], both.get("test"))
     train = fill_gaps(read_file(train_path, layout))
     other = fill_gaps(read_file(test_path, train.layout or layout)) if test_path else None  # both read the same way
     return _together(set_name(train_path), str(where) if named else str(Path(where).resolve()), train, other)

@@ -47,6 +47,7 @@ class Recordings:
     starts: np.ndarray | None = None  # (n_series,) the row where each window of a log starts, from 0
     segments: np.ndarray | None = None  # (n_series,) windows of different segments do not touch
     spans: np.ndarray | None = None  # (n_series, 2) when each window begins and ends, as the file writes it
+    moments: np.ndarray | None = None  # (n_rows,) the times of all rows, or their lines
 
     def place(
         self,
