@@ -393,8 +393,13 @@ def spread(
             cells[len(names)] = column
             names.append(name)
             continue
-        series = [[float(number) for number in re.findall(r"[^\s,;|\[\]()]+", one)] if isinstance(one, str)
-                  else np.asarray(one, np.float64).ravel() for one in column]
+        try:
+            series = [[float(number) for number in re.findall(r"[^\s,;|\[\]()]+", one)] if isinstance(one, str)
+                      else np.asarray(one, np.float64) for one in column]
+        except (ValueError, TypeError):
+            series = [np.empty((1, 1))]
+        if any(np.ndim(one) != 1 for one in series):
+            raise InputError(f"{table.path}, column {name}: a list holds something else than numbers.") from None
         for step in range(max(map(len, series))):
             cells[len(names)] = np.array([one[step] if step < len(one) else np.nan for one in series])
             names.append(f"{name}_{step}")
