@@ -547,3 +547,26 @@ def test_words_that_do_not_change_may_be_the_label_or_are_asked(tmp_path):
     from tsformer_nb.io.recordings import Layout
 
     assert loaded(two, tmp_path, layout=Layout(label="ground")).classes == ("grass", "sand")
+
+
+@pytest.mark.parametrize("name, form, place", [("labels.csv", "{}.csv", ""), ("REFERENCE.csv", "{}", ""),
+                                               ("meta.tsv", "data/{}.csv", "data"), ("annotations.csv", "{}", "rec")])
+def test_a_table_of_labels_lists_the_recordings(name, form, place, tmp_path):
+    rows = []
+    (tmp_path / place).mkdir(exist_ok=True)
+    for n in range(12):
+        pandas.DataFrame({"t": 20 * np.arange(STEPS), "ax": RNG.normal(size=STEPS)}).to_csv(
+            tmp_path / place / f"A{n:03}.csv", index=False)
+        rows.append({"file": form.format(f"A{n:03}"), "kind": ("walk", "run")[n % 2], "subject": n // 3})
+    separator = "\t" if name.endswith("tsv") else ","
+    pandas.DataFrame(rows).to_csv(tmp_path / name, index=False, sep=separator, header=name != "REFERENCE.csv")
+    if name == "REFERENCE.csv":
+        pandas.DataFrame(rows)[["file", "kind"]].to_csv(tmp_path / name, index=False, header=False)
+    with pytest.warns(InputWarning, match=f"of {name} is its class .6 of walk, 6 of run"):
+        data = load_dataset(tmp_path, held_out=0)
+    assert data.x_train.shape == (12, STEPS, 1) and data.classes == ("run", "walk")
+    assert data.groups is None if name == "REFERENCE.csv" else len(set(data.groups)) == 4
+    rows[3]["file"] = form.format("B003")
+    pandas.DataFrame(rows).to_csv(tmp_path / name, index=False, sep=separator)
+    with pytest.raises(InputError, match="line 5, column 1 .file.: there is no file .*B003"):
+        load_dataset(tmp_path)

@@ -313,7 +313,7 @@ def _described(args: argparse.Namespace) -> Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # `load_dataset` has shown them before
         folder = Path(args.data).expanduser()
-        own = args.test is None and folder.is_dir() and holds_recordings(folder)
+        own = args.test is None and folder.is_dir() and holds_recordings(folder, layout_of(args))
         files = [args.data] if own else [str(path) for path in find_files(args.data, args.test) if path]
     print("files: " + ", ".join(files), flush=True)
     return data

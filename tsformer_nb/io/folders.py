@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from .files import InputError, InputWarning
-from .layouts import (GROUPS, LABELS, TIMES, Roles, columns_called, find_column, is_index, is_words,
-                                    named, rates_told, read_table_file, resampled_by, seconds_in, seconds_of, shown,
-                                    time_step)
+from .layouts import (GROUPS, LABELS, Roles, TIMES, columns_called, find_column, is_index, is_words,
+                                    known_column, label_texts, named, rates_told, read_table_file, resampled_by,
+                                    seconds_in, seconds_of, shown, time_step)
 from .recordings import Layout, Recordings, Role, labels_from
-from .tables import read_any_table
+from .tables import first_lines, read_any_table
 from .ts_arff_npz import kind_of
 
 # %% ../../nbs/library/folders.ipynb #b425413e
-TABLE_FILES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".xlsx", ".wav")
+TABLE_FILES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".xlsx", ".wav", ".npy")
 PART = {"train": re.compile("train(ing)?", re.IGNORECASE), "test": re.compile("test(ing)?", re.IGNORECASE)}
 NUMBERED = re.compile(r"(.*?[^\W\d_])[ ._-]*\(?\d+\)?")  # walk_001, walk.001, walk (1)
 
@@ -77,6 +77,13 @@ def read_recording(
     "Read a file that is one recording; raises `InputError` if no column can be a channel."
     if _ending(path) == ".wav":
         return _read_wav(path)
+    if _ending(path) == ".npy":
+        values = _array(path)
+        if values.ndim not in (1, 2) or values.dtype.kind not in "biuf":
+            raise InputError(f"{path} has the shape {values.shape}: a recording has the shape (steps,) or (steps, "
+                             "channels), and holds numbers.")
+        values = values.reshape(len(values), -1).astype(np.float64)
+        return One(values, tuple(f"channel {n + 1}" for n in range(values.shape[1])))
     table = read_any_table(path)
     ignored = {find_column(table, one, "--ignore") for one in layout.ignore}
     roles = Roles(time=find_column(table, layout.time, "--time") if layout.time else None)
@@ -126,7 +133,8 @@ def _read_wav(path: Path) -> One:
     return One(values, tuple(f"channel {n + 1}" for n in range(values.shape[1])), 1 / rate)
 
 
-def _joined(folder: Path, found: dict[str, list[Path]], layout: Layout, by: str) -> Recordings:
+def _joined(folder: Path, found: dict[str, list[Path]], layout: Layout, by: str, person: dict[Path, str] | None = None
+            ) -> Recordings:
     "The recordings of a folder."
     files = [(path, name) for name, paths in found.items() for path in paths]
     files = [files[n] for n in np.random.default_rng(0).permutation(len(files))]  # else the order would tell the class
@@ -153,8 +161,9 @@ def _joined(folder: Path, found: dict[str, list[Path]], layout: Layout, by: str)
     x = np.full((len(series), max(map(len, series)), len(channels)), np.nan)
     for n, values in enumerate(series):
         x[n, :len(values)] = values
+    groups = [person[files[n][0]] for n in owner] if person else [str(files[n][0]) for n in owner]
     return Recordings(folder, x, labels_from([str(name) for name in names[owner]]), channels=channels,
-                      groups=np.array([files[n][0].name for n in owner]) if layout.window else None,
+                      groups=np.array(groups) if layout.window or person else None,
                       files=np.array([files[n][0] for n in owner], dtype=object), time_step=float(np.median(steps)),
                       roles=ones[0].roles, layout=replace(layout, channels=channels, skip=()))
 
@@ -190,7 +199,7 @@ def _pair_files(folder: Path, part: str) -> dict[str, Path | list[Path]]:
     found: dict[str, Path | list[Path]] = {}
     for place in (folder, *(one for one in _folders(folder) if PART[part].fullmatch(one.name))):
         for path in sorted(place.iterdir()):
-            if path.is_file() and _ending(path) in (*TABLE_FILES, ".npy") and (what := kind_of(_stem(path))):
+            if path.is_file() and _ending(path) in TABLE_FILES and (what := kind_of(_stem(path))):
                 if what[0] == part or place != folder and not what[0]:
                     found.setdefault(what[1], path)
         for inside in _folders(place) if place != folder and "y" in found else []:
@@ -262,8 +271,9 @@ def holds_recordings(
     layout: Layout = Layout(),
 ) -> bool:
     "Whether `read_folder` reads a folder, by the names of its files alone."
-    return bool(_pair_files(folder, "train")) or all(map(classes_in, _halves(folder) or [folder])) or bool(
-        layout.window and len(_tables(folder)) > 1)
+    if _pair_files(folder, "train") or _label_table(folder) or layout.window and len(_tables(folder)) > 1:
+        return True
+    return all(map(classes_in, _halves(folder) or [folder]))
 
 
 def read_folder(
@@ -281,6 +291,8 @@ def read_folder(
         return parts[0], parts[1] if len(parts) > 1 else None
     if not holds_recordings(folder, layout):
         return None
+    if listed := _label_table(folder):
+        return _listed(folder, listed, layout), None
     if halves := _halves(folder):
         train, test_part = (_joined(half, classes_in(half), layout, "its folder or name") for half in halves)
         return train, test_part
@@ -288,6 +300,54 @@ def read_folder(
         return _logs(folder, layout), None
     by = "its folder" if set(classes) == {one.name for one in _folders(folder)} else "the name before its number"
     return _joined(folder, classes, layout, by), None
+
+
+def _label_table(folder: Path) -> Path | None:
+    "A table in a folder that lists the recordings beside it or in its folders, a row for each; None: there is none."
+    files = [*_tables(folder), *(path for inside in _folders(folder) for path in _tables(inside))]
+    stems = {_stem(path): path for path in files}
+    for path in _tables(folder) if len(files) > 2 else []:
+        if _ending(path) in (".wav", ".npy", ".xlsx", ".parquet", ".pq") or re.search(r"\d", _stem(path)):
+            continue
+        lines = [*first_lines(path).values()][1:]
+        others = {*stems} - {_stem(path)}
+        words = [re.findall(r"[^\s,;/\\\"]+", line) for line in lines]
+        listed = [any(word in others or word.partition(".")[0] in others for word in row) for row in words]
+        if sum(listed) > .8 * len(lines) > 0:
+            return path
+    return None
+
+
+def _listed(folder: Path, listed: Path, layout: Layout) -> Recordings:
+    "The recordings that a table lists with their classes, and perhaps persons."
+    table = read_any_table(listed)
+    files = [path for place in (folder, *_folders(folder)) for path in _tables(place) if path != listed]
+    stems = {_stem(path): path for path in files}
+    base = lambda text: Path(text.replace("\\", "/")).name
+    known = lambda text: stems.get(base(text)) or stems.get(base(text).partition(".")[0])
+    columns = range(table.cells.shape[1])
+    names = max(columns, key=lambda n: sum(known(text) is not None for text in table.texts(n)))
+    paths = [known(text) for text in table.texts(names)]
+    label = find_column(table, layout.label, "--label") if layout.label else next(
+        (n for n in columns_called(table, LABELS) if n != names), None)
+    group = known_column(table, GROUPS, layout.group, "--group")
+    rest = [n for n in columns if n not in (names, group) and 1 < len(set(table.texts(n))) <= max(2, len(paths) // 2)]
+    if label is None and len(rest) != 1:
+        raise InputError(f"{listed} lists the recordings, but it is not clear which of its columns holds the labels "
+                         f"({', '.join(named(table, n) for n in rest) or 'none repeats'}); choose it with --label.")
+    labels = label_texts(table, rest[0] if label is None else label)
+    if missing := [n for n, path in enumerate(paths) if path is None]:
+        raise InputError(f"{table.place(missing[0], names)}: there is no file {table.texts(names)[missing[0]]} in "
+                         f"{folder}.")
+    if empty := [n for n, text in enumerate(labels) if not text]:
+        raise InputError(f"{table.place(empty[0])}: the recording has no label; fill it in, or remove the line.")
+    found: dict[str, list[Path]] = {}
+    there = [path for path in paths if path is not None]
+    for path, text in zip(there, labels):
+        found.setdefault(text, []).append(path)
+    person = dict(zip(there, table.texts(group))) if group is not None else None
+    return _joined(folder, found, layout, f"the column {named(table, rest[0] if label is None else label)} of "
+                   f"{listed.name}", person)
 
 
 def _logs(folder: Path, layout: Layout) -> Recordings:
