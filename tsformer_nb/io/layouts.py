@@ -7,7 +7,8 @@ __all__ = ['LABELS', 'IDS', 'TIMES', 'GROUPS', 'UNITS', 'SPAN', 'STRETCH', 'find
            'Roles', 'named', 'shown', 'is_whole', 'is_words', 'repeats', 'counter', 'is_index', 'names_rows',
            'label_column', 'without_index', 'label_texts', 'labels_at', 'read_wide', 'group_column', 'without_words',
            'columns_by_channel', 'seconds_of', 'seconds_in', 'unit_of', 'read_long', 'time_step', 'rates_told',
-           'resampled', 'resampled_by', 'read_windows', 'intervals', 'read_one', 'read_table_file', 'looks_long']
+           'resampled', 'resampled_by', 'read_windows', 'intervals', 'read_one', 'read_table_file', 'from_table',
+           'looks_long']
 
 # %% ../../nbs/library/layouts.ipynb #layouts-imports
 import contextlib
@@ -981,12 +982,16 @@ def read_one(
 
 
 def read_table_file(
-    path: str | Path,  # text of any kind, or Parquet
+    path: str | Path,  # text of any kind, Parquet or Excel
     layout: Layout = Layout(),  # what the user specified
     labelled: bool | None = True,  # False: no column is a label; None: one may be
 ) -> Recordings:
-    "Read a wide or a long table; raises `InputError` that names file, line and column."
-    table = read_any_table(path)
+    "Read a wide or a long table, or a log; raises `InputError` that names file, line and column."
+    return from_table(read_any_table(path), layout, labelled)
+
+
+def from_table(table: Table, layout: Layout = Layout(), labelled: bool | None = True) -> Recordings:
+    "The same from the columns of a table."
     if layout.window:
         return read_windows(table, layout, labelled)
     id_ = known_column(table, IDS)

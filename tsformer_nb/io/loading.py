@@ -19,14 +19,14 @@ from .download import NAMES, SAMPLE, fetch
 from .files import FILES, InputError, InputWarning
 from .folders import read_folder
 from .recordings import Layout, Recordings, fill_gaps, lengths_of
-from .layouts import IDS, known_column, read_one, read_table_file
-from .tables import read_any_table
+from .layouts import IDS, from_table, known_column, read_one, read_table_file
+from .tables import ENDINGS, read_any_table
 from .ts_arff_npz import read_arff, read_arrays, read_npz, read_ts
 from ..scaling import warn_unusual
 
 # %% ../../nbs/library/loading.ipynb #b1b37afa
 READERS: dict[str, Callable] = {".ts": read_ts, ".arff": read_arff, ".npz": read_npz, ".mat": read_npz}
-TABLES = (".tsv", ".csv", ".txt", ".dat", "", ".parquet", ".pq", ".xlsx")  # by `read_table_file`, which looks inside
+TABLES = (*ENDINGS, "")  # read by `read_table_file`, which looks inside
 
 
 def ending(
@@ -69,7 +69,9 @@ def read_for_model(
             if layout.id is None and not layout.window and known_column(table, IDS) is None:
                 return read_one(table, named, layout)
             layout = replace(layout, channels=named)
-    found = read_file(path, layout, labelled=None)
+        found = from_table(table, layout, labelled=None)
+    else:
+        found = read_file(path, layout, labelled=None)
     if not named or not found.channels or found.channels == named:
         return found
     if set(named) <= set(found.channels):
@@ -137,7 +139,7 @@ def _by_name(where: str) -> tuple[Path, Path | None]:
     "The files of a data set of the archive."
     if where == "sample":
         return FILES / SAMPLE[0], FILES / SAMPLE[1]
-    if where not in NAMES and (re.search(r"[/\\]|^~", where) or ending(Path(where)) in (*READERS, *TABLES[:4])):
+    if where not in NAMES and (re.search(r"[/\\]|^~", where) or ending(Path(where)) in (*READERS, *ENDINGS)):
         raise InputError(f"{where} does not exist.")
     return fetch(where)
 
