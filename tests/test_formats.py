@@ -159,11 +159,15 @@ def test_labels_that_a_ts_file_does_not_have(tmp_path):
     assert found.labels is None and found.x.shape == (1, 2, 2)
 
 
-def test_comments_may_be_in_any_encoding_but_labels_not(tmp_path):
+def test_comments_may_be_in_any_encoding_and_labels_in_those_that_show_it(tmp_path):
     path = tmp_path / "f.ts"
     path.write_bytes("# Müller\n".encode("latin-1") + GOOD.encode())
     assert read_ts(path).labels.tolist() == [1, 2]
     path.write_bytes(GOOD.replace(":2\n", ":é\n").encode("latin-1"))
+    assert "é" in read_ts(path).labels.tolist()
+    path.write_bytes(GOOD.encode("utf-16"))
+    assert read_ts(path).labels.tolist() == [1, 2]
+    path.write_bytes(GOOD.encode().replace(b":2\n", b":\xff\x81\n"))
     assert "line 5: is not UTF-8" in fit_rule(read_ts, path)
 
 
@@ -173,7 +177,8 @@ def test_what_is_no_file_of_the_kind(tmp_path, reader, name):
     path = tmp_path / name
     assert "Cannot read" in fit_rule(reader, tmp_path) and "Cannot read" in fit_rule(reader, path)
     assert "Cannot read" in fit_rule(reader, tmp_path / ("n" * 300 + name))
-    for content in (GOOD.encode("utf-16"), gzip.compress(GOOD.encode())[:-9], b"\x80\x02cos\nsystem\n", b"PK\3\4", b""):
+    cut = gzip.compress(GOOD.encode())[:-9]
+    for content in (GOOD.encode("utf-16-le"), cut, b"\x80\x02cos\nsystem\n", b"PK\3\4", b""):
         path.write_bytes(content)
         assert fit_rule(reader, path)
     if hasattr(os, "mkfifo"):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import InputError, InputWarning, check_lines, open_text, read_text
+from .files import InputError, InputWarning, check_lines, encoding_of, open_text, read_text
 from .recordings import LARGEST_VALUE, PLAIN_NUMBER, Recordings, labels_from
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #c47d7ca8
@@ -28,22 +28,10 @@ def text_lines(
 ) -> Iterator[tuple[int, str]]:  # line number, from 1, and the line without surrounding blanks
     "The lines of a text, without empty ones and comments; raises `InputError` if it would fill the memory."
     check_lines(path)  # the whole archive is unpacked before any line is used
-    n_line = 0
-    with open_text(path, "rb") as file:
-        for raw in file:
-            for line in raw.rstrip(b"\r\n").split(b"\r"):  # old spreadsheets end a line with a lone \r
-                n_line += 1
-                if text := _decoded(path, n_line, line.strip()):
-                    yield n_line, text
-
-
-def _decoded(path: Path, n_line: int, line: bytes) -> str:
-    "One line as text; empty where it is a comment."
-    line = line.removeprefix(b"\xef\xbb\xbf").strip() if n_line == 1 else line
-    try:
-        return "" if line.startswith((b"#", b"%")) else line.decode("utf-8").strip()
-    except UnicodeDecodeError:
-        raise InputError(f"{path}, line {n_line}: is not UTF-8 text; save it as UTF-8.") from None
+    with open_text(path, "rt", encoding=encoding_of(path), errors="surrogateescape") as file:  # a lone \r ends a line
+        for n_line, line in enumerate(file, 1):
+            if (text := line.strip()) and not text.startswith(("#", "%")):  # comments may be in any encoding
+                yield n_line, text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8")
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #f8c8a83c
 LONGEST_LABEL = 200  # letters
