@@ -140,6 +140,13 @@ def test_a_log_is_no_set_of_series(columns, tmp_path):
         loaded(frame, tmp_path)
 
 
+def test_names_of_the_series_are_no_classes(tmp_path):
+    with pytest.warns(InputWarning, match="most classes have one or two series"):
+        loaded(wide(n=48, label=lambda row: f"anna {row // 2}"), tmp_path, held_out=0)
+    with pytest.raises(InputError, match="they look like names of the series"):
+        loaded(wide(n=240, label=lambda row: f"anna {row // 2}"), tmp_path)
+
+
 def test_a_quantity_is_no_class(tmp_path):
     with pytest.warns(InputWarning, match="look like a quantity to be estimated"):
         loaded(wide(n=72, label=lambda row: 20 + row % 24), tmp_path)

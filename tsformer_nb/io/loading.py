@@ -221,18 +221,28 @@ def _check_alone(train: Recordings) -> None:
         warnings.warn(f"{train.path}: each of its {len(train.x)} series has a different label; if these are "
                       "numbers or names of the series, choose the column of the classes with --label.", InputWarning,
                       stacklevel=3)
-    elif train.labels.dtype.kind == "i" and len(classes) > max(20, len(train.x) / 10):
-        message = (f"{train.path}: the labels are {len(classes)} different numbers for {len(train.x)} series; they "
-                   "look like a quantity to be estimated, and each number becomes a class. Choose the right column "
-                   "with --label, or divide the numbers into a few classes.")
-        if len(classes) > 100 and 2 * len(classes) > len(train.x):
-            raise InputError(message)
-        warnings.warn(message, InputWarning, stacklevel=3)
+    elif sentence := _unlike_classes(train.labels):
+        if len(classes) > 100 and 2 * len(classes) >= len(train.x):
+            raise InputError(f"{train.path}: {sentence}")
+        warnings.warn(f"{train.path}: {sentence}", InputWarning, stacklevel=3)
     flat = np.flatnonzero((np.nanmax(train.x, axis=1) == np.nanmin(train.x, axis=1)).all(axis=1))
     if flat.size:
         more = f" and {len(flat) - 1} more" if len(flat) > 1 else ""
         warnings.warn(f"{train.place(flat[0])}{more}: the series is constant, so it says nothing about its class; "
                       "was the sensor on?", InputWarning, stacklevel=3)
+
+
+def _unlike_classes(labels: np.ndarray) -> str | None:
+    "A sentence about labels that look like a quantity, or like names of the series; None: they look like classes."
+    classes, sizes = np.unique(labels, return_counts=True)
+    if labels.dtype.kind == "i" and len(classes) > max(20, len(labels) / 10):
+        return (f"the labels are {len(classes)} different numbers for {len(labels)} series; they look like a quantity "
+                "to be estimated, and each number becomes a class. Choose the right column with --label, or divide "
+                "the numbers into a few classes.")
+    if len(classes) > 10 and np.median(sizes) <= 2:
+        return (f"the labels are {len(classes)} different words for {len(labels)} series, and most classes have one or "
+                "two series; they look like names of the series. Choose the right column with --label.")
+    return None
 
 
 def _check_together(train: Recordings, test: Recordings) -> None:
