@@ -498,7 +498,9 @@ def read_long(
     if not layout.channels and (sensor := _sensor_column(table, others, member)) is not None:
         unstacked = _unstacked(table, roles, sensor, others, layout)
         return read_long(unstacked, layout, labelled)
-    still = [n for n in others if _constant(table, n, member, first) and not is_words(table, n)]
+    enough = len(member) >= 8 * len(first)  # of two or three steps any channel may be constant
+    still = [n for n in others if enough and _constant(table, n, member, first) and not is_words(table, n)
+             and len(set(table.texts(n))) > 1]
     if still and not layout.channels and len(still) < len([n for n in others if not is_words(table, n)]):
         names = ", ".join(named(table, n) for n in still)
         table.warn(f"left out, because of one value in each recording: {names}; name a measurement with --channels")
@@ -564,9 +566,9 @@ def _keys(table: Table, column: int) -> np.ndarray:  # (n_rows,) a number for ea
 
 
 def _constant(table: Table, column: int, member: np.ndarray, first: np.ndarray) -> bool:
-    "Whether a column has one value in each recording, and not the same in all."
+    "Whether a column has one value in each recording."
     keys = _keys(table, column)
-    return bool((keys == keys[first][member]).all() and keys.any() and len(first) < len(keys))
+    return bool((keys == keys[first][member]).all() and len(first) < len(keys))
 
 
 def _few_values(table: Table, column: int, n: int) -> bool:
