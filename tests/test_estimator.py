@@ -36,7 +36,9 @@ def tones():
 
 ALL = [KernelClassifier(), AutoClassifier(), TSFormerClassifier()] if TORTURE else [KernelClassifier()]
 # features have 32 bits, so where a series stands in a batch may change their last one; this check asks for 1e-7
-INEXACT = {"check_methods_sample_order_invariance": "test_the_order_of_series_changes_nothing_but_rounding asks"}
+# and a copy that stays in gives away the one that is left out, so the ridge is not as strong as with a weight of 2
+INEXACT = {"check_methods_sample_order_invariance": "test_the_order_of_series_changes_nothing_but_rounding asks",
+           "check_sample_weight_equivalence_on_dense_data": "test_situations_python asks about large weights"}
 
 
 @parametrize_with_checks(ALL, expected_failed_checks=lambda _: INEXACT)

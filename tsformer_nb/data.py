@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .io.recordings import Layout, Role, checked, lengths_of
-from .io.files import InputError
+from .io.recordings import Layout, Role, as_groups, as_weights, checked, lengths_of
+from .io.files import InputError, InputWarning
 from .io.loading import divided, load_parts
 from .scaling import noise_unit
 
@@ -36,10 +36,19 @@ class Dataset:
     channels: tuple[str, ...] = ()  # their names, where the file has them
     time_step: float = 0.  # usual time from one step to the next, in seconds if the unit is known; 0: unknown
     roles: tuple[Role, ...] = ()  # what each column of its table was read as
+    weights: np.ndarray | None = None  # (n_train,) above 0: how much each series counts in training
 
     def __post_init__(self):
         for name, value in checked(self.x_train, self.y_train, self.x_test, self.y_test, self.classes).items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "groups", as_groups(self.groups, len(self.y_train)))
+        object.__setattr__(self, "weights", as_weights(self.weights, len(self.y_train)))
+        if self.weights is not None and not self.weights.all():
+            raise InputError(f"weights[{self.weights.argmin()}] is 0: leave out series that do not count.")
+        if self.n_channels > self.n_timesteps and not self.source:  # no file says which axis is which
+            warnings.warn(f"{self.name} was read as series of {self.n_timesteps} steps with {self.n_channels} "
+                          "channels, more channels than steps. The order is (series, steps, channels): if it is the "
+                          "other way round, pass x.swapaxes(1, 2).", InputWarning, stacklevel=3)
 
     @property
     def n_timesteps(self) -> int:
@@ -212,7 +221,8 @@ def set_aside(
     train = np.setdiff1d(np.arange(len(data.y_train)), held_out)
     return replace(data, x_train=data.x_train[train], y_train=data.y_train[train],
                    x_test=data.x_train[held_out], y_test=data.y_train[held_out],
-                   groups=None if data.groups is None else data.groups[train])
+                   groups=None if data.groups is None else data.groups[train],
+                   weights=None if data.weights is None else data.weights[train])
 
 
 def hold_out(

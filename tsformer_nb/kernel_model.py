@@ -27,6 +27,7 @@ from .kernels import DILATIONS, RandomKernels, adapt_levels, at_unit_scale, coun
 from .masking import lengths, pad_and_mask, scaled
 from .ridge import Mixture, fit_mixture
 from .scaling import SCALINGS, scale_of
+from .training import class_weights, series_weights
 
 # %% ../nbs/chapters/13_kernel_model.ipynb #39ab3e17
 def described(
@@ -308,7 +309,7 @@ def units_for(
 ) -> tuple[str, ...]:
     "A separate unit for each series; also one for the whole set if lengths, levels or amplitudes differ."
     level, loudness = np.nanmean(x, axis=1), np.nanstd(x, axis=1)     # (n_series, n_channels)
-    usual = np.maximum(loudness.mean(axis=0), 1e-12)
+    usual = np.maximum(loudness.mean(axis=0), 1e-12 * np.nanmax(np.abs(x), axis=(0, 1)))
     differ = (level.std(axis=0) > .1 * usual) | (loudness.std(axis=0) > .1 * usual)
     return ("series", "set") if differ.any() or np.isnan(x).any() else ("series",)
 
@@ -365,14 +366,10 @@ def fit_kernels(
     progress: bool = False,  # show a progress bar on standard error
 ) -> tuple[KernelModel, Mixture]:  # the model, and the ridge in it, with what it predicts for series left out
     "Fit a model in seconds: levels from some of the series, then a ridge; no training by gradients."
-    from sklearn.utils.class_weight import compute_sample_weight  # here, not above: it takes a second to import
-
-    if class_weight not in (None, "balanced") and not isinstance(class_weight, dict):
-        raise InputError(f"class_weight={class_weight!r}: choose \"balanced\", or say how much each class counts.")
+    weights = series_weights(data.y_train, class_weights(class_weight, range(data.n_classes)), data.weights)
     model = KernelModel(kernel_config_for(data, scaling, seed=seed))
     set_levels(model.encoder, data.x_train, seed)
     features = by_kind(encoded(model.encoder, data.x_train, progress), model.config)
-    weight = compute_sample_weight(class_weight, data.y_train)  # (n_train,)
-    rule = fit_mixture(features, data.y_train, mixes_of(model.config.units), weight, seed)
+    rule = fit_mixture(features, data.y_train, mixes_of(model.config.units), weights, seed, data.groups)
     model.classify.take(rule)
     return model, rule

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
+from .io.files import InputError
 from .spectrum import log_welch, windows_for
 
 # %% ../nbs/library/ridge.ipynb #7a41c9e5
@@ -72,7 +73,7 @@ class SpectrumRidge:
         y: np.ndarray,  # (n_series,) class indices
     ) -> "SpectrumRidge":
         "Find the weights."
-        self.mean, self.std = float(x.mean()), float(x.std()) or 1.0
+        self.mean, self.std = float(x.mean()), float(x.std()) or float(x.std(dtype="float64")) or 1.0
         self.weights, self.bias, self.strength = fit_ridge(self.features(x), y, self.strengths)
         return self
 
@@ -119,8 +120,9 @@ def leave_one_out(
     kernel: np.ndarray,  # (n_series, n_series) products of features
     targets: np.ndarray,  # (n_series, n_classes)
     weight: np.ndarray,  # (n_series,) with a mean of 1: how much each series counts
+    groups: np.ndarray | None = None,  # (n_series,) group numbers; None: each series is alone
 ) -> tuple[float, float, np.ndarray]:  # mean squared error, λ, scores (n_series, n_classes) of series left out
-    "Scores of series left out one at a time, at the λ with the smallest error on them."
+    "Scores of series left out one at a time, or one group at a time, at the λ with the smallest error on them."
     n, root = len(kernel), np.sqrt(weight)[:, None]                 # (n_series, 1)
     middle = weight @ targets / n                                   # (n_classes,)
     power, turned = np.linalg.eigh(root * centred(kernel, weight) * root.T)
@@ -128,11 +130,30 @@ def leave_one_out(
     tried = []
     for penalty in np.array(PENALTIES) * max(power.mean(), 1e-12):
         lost = (penalty / (power + penalty))[:, None]               # (n_directions, 1)
-        free = (turned**2 @ lost)[:, 0] - weight / n                # (n_series,): 1 - leverage, intercept and all
-        error = turned @ (lost * sides) / root / np.maximum(free, 1e-9)[:, None]
+        if groups is None:
+            free = (turned**2 @ lost)[:, 0] - weight / n            # (n_series,): 1 - leverage, intercept and all
+            error = turned @ (lost * sides) / root / np.maximum(free, 1e-9)[:, None]
+        else:
+            error = _error_of_groups(turned, lost, turned @ (lost * sides), root, groups) / root
         size = float(np.average((error**2).mean(axis=1), weights=weight))
         tried.append((size, float(penalty), targets - error))
     return min(tried, key=lambda one: one[0])
+
+# %% ../nbs/library/ridge.ipynb #ridge-groups-1
+def _error_of_groups(
+    turned: np.ndarray,  # (n_series, n_directions)
+    lost: np.ndarray,  # (n_directions, 1)
+    error: np.ndarray,  # (n_series, n_classes) with nothing left out
+    root: np.ndarray,  # (n_series, 1) of the weights
+    groups: np.ndarray,  # (n_series,)
+) -> np.ndarray:  # (n_series, n_classes), each when the whole group is left out
+    "The same with a matrix for each group instead of a number for each series: 1 - leverage of the group on itself."
+    found = np.empty_like(error)
+    for number in np.unique(groups):
+        these = groups == number
+        free = (turned[these] * lost[:, 0]) @ turned[these].T - root[these] @ root[these].T / len(root)
+        found[these] = np.linalg.solve(free + 1e-9 * np.eye(len(free)), error[these])
+    return found
 
 # %% ../nbs/library/ridge.ipynb #602de062
 def centred(
@@ -209,10 +230,12 @@ def scaled_left_out(
     y: np.ndarray,
     weight: np.ndarray,
     seed: int = 0,  # decides which series are evaluated together
+    groups: np.ndarray | None = None,  # (n_series,) group numbers: one group is in one part
 ) -> np.ndarray:  # (n_series, n_classes): probabilities by a matrix fitted without that series
     "Matrix scaling of left-out series, fitted in five parts so that no series is used for itself."
-    part, found = np.random.default_rng(seed).permutation(len(y)) % 5, np.zeros_like(logits)
-    for n in range(5):
+    rng, found = np.random.default_rng(seed), np.zeros_like(logits)
+    part = (rng.permutation(len(y)) if groups is None else rng.permutation(groups.max() + 1)[groups]) % 5
+    for n in np.unique(part):
         others, these = part != n, part == n
         table, added = matrix_scaling(logits[others], y[others], weight[others])
         found[these] = softmax(logits[these] @ table + added, axis=1)
@@ -253,10 +276,11 @@ def choose(
     targets: np.ndarray,  # (n_series, n_classes)
     weight: np.ndarray,  # (n_series,)
     mixes: Sequence[tuple[str, ...]],
+    groups: np.ndarray | None = None,  # (n_series,)
 ) -> tuple[dict[tuple[str, ...], tuple[float, float]], np.ndarray]:  # share and λ of each mixture, scores of left out
     "Evaluate each mixture on left-out series."
     total = lambda mix: np.sum([kernels[kind] for kind in mix], axis=0, dtype="float64")
-    found = {mix: leave_one_out(total(mix), targets, weight) for mix in mixes}
+    found = {mix: leave_one_out(total(mix), targets, weight, groups) for mix in mixes}
     least = max(1e-9, min(error for error, *_ in found.values()))
     counts = {mix: np.exp(-SHARPNESS * (error / least - 1)) for mix, (error, *_) in found.items()}
     counts = {mix: count for mix, count in counts.items() if count > .01}  # the rest cost more time than they are worth
@@ -270,6 +294,7 @@ def fit_mixture(
     mixes: Sequence[tuple[str, ...]],  # kinds to try together
     weight: np.ndarray | None = None,  # (n_series,) how much each series counts; None: all the same
     seed: int = 0,  # which series are used for the choice, if there are too many
+    groups: np.ndarray | None = None,  # (n_series,) series of one group are left out together; None: one at a time
 ) -> Mixture:
     "Mix kinds of features by their error on left-out series, and convert scores to probabilities."
     weight = np.ones(len(y)) if weight is None else weight / weight.mean()
@@ -278,7 +303,11 @@ def fit_mixture(
     targets, judges = 2.0 * np.eye(y.max() + 1)[y] - 1, some_of_each(y, MOST_TO_CHOOSE, seed)
     counts, square = weight[judges] / weight[judges].mean(), np.ix_(judges, judges)
     kernels = {kind: values @ values.T for kind, values in ready.items()}
-    shares, scores = choose({kind: kernel[square] for kind, kernel in kernels.items()}, targets[judges], counts, mixes)
+    together = None if groups is None else np.unique(groups[judges], return_inverse=True)[1]  # (n_judged,) from 0
+    if together is not None and not together.any():
+        raise InputError("All series are of one group: without a second one there is nothing to leave out.")
+    shares, scores = choose({kind: kernel[square] for kind, kernel in kernels.items()}, targets[judges], counts, mixes,
+                            together)
     factor = sharpness_for(scores, y[judges], counts)
     logits = factor * (scores - scores.mean())  # the scores of a series always have the same sum
     table, added = matrix_scaling(logits, y[judges], counts)
@@ -290,4 +319,4 @@ def fit_mixture(
     bias = factor * (weight @ targets / len(y) - scores.mean()) @ table + added
     bias -= sum(weight @ ready[kind] / len(y) @ weights[kind] for kind in ready)
     return Mixture(standards, weights, bias.astype("float32"), {mix: share for mix, (share, _) in shares.items()},
-                   scaled_left_out(logits, y[judges], counts, seed), judges)
+                   scaled_left_out(logits, y[judges], counts, seed, together), judges)

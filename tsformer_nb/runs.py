@@ -418,6 +418,8 @@ def load_run(
         raise InputError(f"{model} is not the file that {about} was written with: train again.")
     try:
         return _loaded(model), metrics
+    except InputError:  # `find_model` refuses to work after a fork
+        raise
     except Exception as error:  # Keras raises many types for a damaged archive
         raise InputError(f"{model} cannot be loaded ({type(error).__name__}): train again.") from None
 

@@ -71,7 +71,8 @@ def _of_channel(
         values = values[usual]
     for code in codes_in(values.ravel()):
         values = values[values != code]
-    return float(values.mean()), float(values.std())
+    moves = values.size and values.min() < values.max()  # rounding alone may give a constant a spread
+    return float(values.mean()), float(values.std()) if moves else 0.0
 
 # %% ../nbs/library/scaling.ipynb #746af23d
 def between_and_within(
@@ -169,9 +170,10 @@ def warn_unusual(
 # %% ../nbs/library/scaling.ipynb #0c515cfc
 def _warn_of_gains(found: Recordings) -> None:
     "Report if the loudness of series differs more than tenfold and does not distinguish the classes."
-    gains = np.log10(np.nanstd(found.x, axis=1) + 1e-30)  # (n_series, n_channels)
+    spread = np.nanstd(found.x, axis=1)  # (n_series, n_channels)
+    gains = np.log10(np.maximum(spread, np.finfo(float).tiny))
     low, high = np.quantile(gains, (.1, .9), axis=0)
-    far = np.flatnonzero((high > low + 1) & (low > -20))
+    far = np.flatnonzero((high > low + 1) & (np.quantile(spread, .1, axis=0) > 0))
     if found.labels is None or not far.size or explained(gains[:, far], found.labels).max() > .2:
         return
     names = f" in {len(far)} of its {found.x.shape[2]} channels" if found.x.shape[2] > 1 else ""
