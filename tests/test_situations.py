@@ -577,3 +577,181 @@ def test_a_table_of_labels_lists_the_recordings(name, form, place, tmp_path):
     pandas.DataFrame(rows).to_csv(tmp_path / name, index=False, sep=separator)
     with pytest.raises(InputError, match="line 5, column 1 .file.: there is no file .*B003"):
         load_dataset(tmp_path)
+
+
+def numbered(values, name):
+    "A log of one channel, each value written as text."
+    frame = log()
+    frame["ax"] = [values(value) for value in frame["ax"]]
+    return frame.rename(columns={"ax": name})
+
+
+@pytest.mark.parametrize("form, separator", [
+    (lambda n: f"{n:,}".replace(",", "."), ","), (lambda n: f"{n:,}", ";"), (lambda n: f"{n:,}".replace(",", "'"), ","),
+    (lambda n: str(n).replace("-", "\u2212"), ","),
+    (lambda n: str(n).translate(str.maketrans("0123456789", "０１２３４５６７８９")), ","),
+    (lambda n: f"{n / 1e3:.3f}D+03", ","), (lambda n: f"{n:,}".replace(",", "\u202f"), ";")],
+    ids=["points", "commas", "apostrophes", "a real minus", "full-width digits", "Fortran", "narrow blanks"])
+def test_numbers_as_programs_write_them(form, separator, tmp_path):
+    frame, plain = log(), log()
+    whole = (frame["ax"] * 900).round().astype(int)
+    plain["ax"] = whole
+    plain.assign(ax=[form(n) for n in whole]).to_csv(tmp_path / "own.csv", index=False, sep=separator)
+    data = load_dataset(tmp_path / "own.csv", held_out=0)
+    np.testing.assert_allclose(np.sort(data.x_train.ravel()), np.sort(whole.to_numpy(float)), atol=.5)
+
+
+def test_decimals_are_not_thousands(tmp_path):
+    frame = log().assign(ax=lambda frame: frame["ax"].round(3))
+    np.testing.assert_allclose(np.sort(loaded(frame, tmp_path, held_out=0).x_train.ravel()), np.sort(frame["ax"]),
+                               rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["taken", "recorded_at", "zeitpunkt"])
+def test_dates_are_times_whatever_the_column_is_called(name, tmp_path):
+    start = pandas.Timestamp("2026-11-30 10:00")
+    frame = log(**{name: lambda recording, step, _: (start + pandas.Timedelta(seconds=step)).isoformat()})
+    right = loaded(frame, tmp_path, held_out=0).x_train
+    mixed = pandas.concat([part.sample(frac=1, random_state=0) for _, part in frame.groupby("recording")])
+    np.testing.assert_array_equal(loaded(mixed, tmp_path, held_out=0).x_train, right)
+
+
+@pytest.mark.parametrize("times", [
+    lambda recording, step, _: f"{(23 + (step > 9)) % 24:02}:{(50 + step) % 60:02}:00",
+    lambda recording, step, _: (200 + 3 * step) % 256])
+def test_a_clock_that_begins_anew_does_not_turn_a_recording(times, tmp_path):
+    frame = log(time=times)
+    with pytest.warns(InputWarning, match="falls .* time.s. where the rows are in order"):
+        data = loaded(frame, tmp_path, held_out=0)
+    plain = loaded(frame.drop(columns="time"), tmp_path, held_out=0)
+    np.testing.assert_array_equal(data.x_train, plain.x_train)
+
+
+def test_a_date_and_a_clock_in_two_columns_are_one_time(tmp_path):
+    at = [pandas.Timestamp("2026-11-30 23:59:50") + pandas.Timedelta(seconds=step) for step in range(STEPS)]
+    frame = log(date=lambda recording, step, _: at[step].strftime("%Y-%m-%d"),
+                hour=lambda recording, step, _: at[step].strftime("%H:%M:%S"))
+    data = loaded(frame, tmp_path, held_out=0)
+    assert {role.column: role.role for role in data.roles}["hour"] == "time" and data.time_step == 1
+    np.testing.assert_array_equal(data.x_train, loaded(frame.drop(columns=["date", "hour"]), tmp_path,
+                                                       held_out=0).x_train)
+
+
+@pytest.mark.parametrize("words", [("ON", "OFF"), ("up", "down"), ("warm", "cold", "warm")])
+def test_a_state_in_words_is_no_sensor(words, tmp_path):
+    frame = log(time=lambda recording, step, _: step, phase=lambda recording, step, _: words[step // 7 % len(words)])
+    with pytest.warns(InputWarning, match="left out, because they hold text: phase"):
+        assert loaded(frame, tmp_path).channels == ("ax",)
+
+
+@pytest.mark.parametrize("names", [("walk", "run"), ("is_walk", "is_run", "is_sit"), ("c1", "c2", "c3", "c4")])
+@pytest.mark.parametrize("where", [wide, log])
+def test_a_label_in_a_column_for_each_class_is_one_label(names, where, tmp_path):
+    frame = where(32).drop(columns="label")
+    number = frame["recording"] % len(names) if where is log else pandas.Series(range(32)) % len(names)
+    frame = frame.assign(**{name: (number == n).astype(int) for n, name in enumerate(names)})
+    with pytest.warns(InputWarning, match="a 1 stands in one of these columns, so they are read as one label"):
+        data = loaded(frame, tmp_path, held_out=0)
+    assert set(data.classes) == {*names} and data.n_channels == 1
+
+
+def test_a_recording_that_comes_back_is_asked_or_told_apart_by_persons(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    frame = log(16).assign(trial=lambda frame: frame["recording"] % 4).rename(columns={"recording": "whole"})
+    frame["label"] = np.where(frame["trial"] % 2, "run", "walk")
+    with pytest.raises(InputError, match="line 122.*0 comes back after others.*--id trial.*--id subject,trial"):
+        loaded(frame.drop(columns="whole"), tmp_path)
+    people = frame.assign(subject=frame["whole"] // 4).drop(columns="whole")
+    with pytest.warns(InputWarning, match="trial begins anew for each subject"):
+        assert loaded(people, tmp_path, held_out=0).x_train.shape == (16, STEPS, 1)
+    named = people.rename(columns={"subject": "row"})
+    assert loaded(named, tmp_path, layout=Layout(id="row,trial"), held_out=0).x_train.shape == (16, STEPS, 1)
+    assert loaded(named, tmp_path, layout=Layout(id="trial"), held_out=0).x_train.shape[:2] == (4, 4 * STEPS)
+
+
+@pytest.mark.parametrize("order", [sorted, lambda names: [*reversed(names)]])
+def test_steps_stand_in_the_order_of_their_numbers(order, tmp_path):
+    frame = wide()
+    steps = [f"t{step}" for step in range(STEPS)]
+    data = loaded(frame[["label", *order(steps)]], tmp_path, held_out=0)
+    np.testing.assert_allclose(data.x_train[:, :, 0], frame[steps], rtol=1e-6)
+
+
+def test_a_header_of_numbers_is_a_header(tmp_path):
+    frame = wide()
+    frame.columns = ["class", *(f"{400 + step / 2}" for step in range(STEPS))]
+    data = loaded(frame, tmp_path, held_out=0)
+    assert data.x_train.shape == (24, STEPS, 1) and data.n_classes == 2
+
+
+def test_a_log_without_a_header_is_no_set_of_series(tmp_path):
+    rows = pandas.DataFrame(RNG.normal(size=(1200, 3)).round(3)).assign(label=np.repeat([0, 1, 0], 400))
+    rows.to_csv(tmp_path / "own.csv", index=False, header=False)
+    with pytest.raises(InputError, match="one time step per row"):
+        load_dataset(tmp_path / "own.csv")
+
+
+def test_classes_that_differ_in_capital_letters_are_told(tmp_path):
+    with pytest.warns(InputWarning, match="WALK, walk differ only in capital letters"):
+        loaded(wide(label=lambda row: ("walk", "run", "WALK")[row % 3]), tmp_path)
+
+
+def test_a_header_that_comes_again_is_skipped(tmp_path):
+    frame = log()
+    more = frame.assign(recording=frame["recording"] + 16)
+    (tmp_path / "own.csv").write_text(frame.to_csv(index=False) + more.to_csv(index=False))
+    with pytest.warns(InputWarning, match="line 482: the header again"):
+        load_dataset(tmp_path / "own.csv")
+
+
+@pytest.mark.parametrize("counter", [lambda recording, step, _: 9000 - 40 * recording - step,
+                                     lambda recording, step, _: 40 * recording + (step if step < 20 else step - 20),
+                                     lambda recording, step, _: 1.7e9 + 500 * recording + step + RNG.uniform(-.1, .1)],
+                         ids=["backwards", "begun anew", "with jitter"])
+def test_what_counts_is_no_channel(counter, tmp_path):
+    assert loaded(log(count=counter), tmp_path).channels == ("ax",)
+
+
+def test_a_channel_that_gives_the_class_away_is_told_in_training(tmp_path):
+    frame = log(32, vbat=lambda recording, *_: 4.2 - recording % 2 + RNG.normal(0, .1), noise=True)
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    said = command("train", "--data", "own.csv", "--model", "kernels", "--out", "run", cwd=tmp_path)
+    assert "of channel vbat alone, 1.000" in said.stdout
+
+
+@pytest.mark.parametrize("names", [("X_train.csv", "y_train.csv"), ("timeseries.csv", "labels.csv")])
+def test_labels_by_recording_in_a_table_of_their_own(names, tmp_path):
+    frame = log(time=lambda recording, step, _: step)
+    frame.drop(columns="label").to_csv(tmp_path / names[0], index=False)
+    labels = frame.groupby("recording")["label"].first().sample(frac=1, random_state=0)
+    labels.rename("surface").to_csv(tmp_path / names[1])
+    with pytest.warns(InputWarning, match=f"surface are joined from {names[1]} by recording"):
+        data = load_dataset(tmp_path, held_out=0)
+    np.testing.assert_array_equal(data.x_train, loaded(frame, tmp_path / "..", held_out=0).x_train)
+
+
+@pytest.mark.parametrize("form", ["S{person}/{name}/{n}.csv", "{name}/subject{person}/{n}.csv"])
+def test_folders_of_persons_and_of_classes(form, tmp_path):
+    for recording, part in log().groupby("recording"):
+        path = tmp_path / form.format(person=recording // 4, name=part["label"].iloc[0], n=recording)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part[["ax"]].to_csv(path, index=False)
+    data = load_dataset(tmp_path, held_out=0)
+    assert data.x_train.shape == (16, STEPS, 1) and data.classes == ("run", "walk") and len(set(data.groups)) == 4
+
+
+def test_a_log_for_each_class(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    for name in ("walk", "run"):
+        pandas.DataFrame({"time": np.arange(900) / 50, "ax": RNG.normal(size=900)}).to_csv(tmp_path / f"{name}.csv")
+    data = load_dataset(tmp_path, layout=Layout(window=30), held_out=0)
+    assert data.x_train.shape == (60, 30, 1) and data.classes == ("run", "walk") and len(set(data.groups)) == 8
+
+
+def test_many_logs_on_the_command_line(tmp_path):
+    for n in range(3):
+        long_log(2).to_csv(tmp_path / f"log{n}x.csv", index=False)
+    said = command("data", ".", "--window", 25, cwd=tmp_path)
+    assert said.returncode == 0 and "25 time steps, 2 classes" in said.stdout, said.stderr

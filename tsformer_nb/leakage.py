@@ -9,9 +9,10 @@ __all__ = ['LEVEL', 'GAIN', 'FEWEST', 'ADVICE', 'LARGE', 'CHECKS', 'Finding', 's
 
 # %% ../nbs/library/leakage.ipynb #4220f4f3
 import math
+import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import NamedTuple
 
@@ -384,7 +385,14 @@ def check_data(
     if hidden:
         tried = [finding for finding in tried if finding.what != "level and spread"]
     found = [*hidden, *_copies(parts), *tried, *_counts(parts), *_constant(parts)]
+    found = [replace(one, sentence=_with_names(one.sentence, data.channels)) for one in found]
     return sorted(found, key=lambda finding: CHECKS.index(finding.what))
+
+
+def _with_names(sentence: str, channels: tuple[str, ...]) -> str:
+    "A sentence with the names of channels in the place of their numbers."
+    name = lambda found: channels[int(found[0]) - 1] if int(found[0]) <= len(channels) else found[0]
+    return re.sub(r"(?<=channel )\d+(, \d+)*", lambda found: re.sub(r"\d+", name, found[0]), sentence)
 
 
 def report(

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from .files import InputError, InputWarning
-from .layouts import (GROUPS, LABELS, Roles, TIMES, columns_called, find_column, is_index, is_words,
-                                    known_column, label_texts, named, rates_told, read_table_file, resampled_by,
-                                    seconds_in, seconds_of, shown, time_step)
+from .layouts import (GROUPS, IDS, LABELS, STRETCH, TIMES, Roles, columns_called, find_column, from_table,
+                                    is_index, is_words, known_column, label_texts, named, rates_told, read_table_file,
+                                    resampled_by, seconds_in, seconds_of, shown, time_step)
 from .recordings import Layout, Recordings, Role, labels_from
 from .tables import ENDINGS, first_lines, read_any_table
 from .ts_arff_npz import kind_of
@@ -45,11 +45,27 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
 
 
+def _by_person(folder: Path) -> dict[str, dict[str, list[Path]]]:  # class: person: recordings
+    "Recordings in folders of persons, which have a number, and of classes, which have none, in either order."
+    nested = {outer.name: {inner.name: _tables(inner) for inner in _folders(outer)} for outer in _folders(folder)}
+    if len(nested) < 2 or not all(nested.values()) or any(map(_tables, _folders(folder))):
+        return {}
+    inner = {name for found in nested.values() for name in found}
+    counted = lambda names: all(re.search(r"\d", name) for name in names)
+    if counted(nested) == counted(inner):
+        return {}
+    if not counted(nested):
+        return nested
+    return {name: {outer: found[name] for outer, found in nested.items() if name in found} for name in sorted(inner)}
+
+
 def classes_in(
     folder: Path,
 ) -> dict[str, list[Path]]:  # class: its recordings; empty if the folder does not show them
     "The recordings in a folder by class: by folder, or by the file's name before its number."
     by_folder = {one.name: _tables(one) for one in _folders(folder)}
+    if deeper := _by_person(folder):
+        return {name: [path for paths in found.values() for path in paths] for name, found in deeper.items()}
     by_name: dict[str, list[Path]] = {}
     for path in _tables(folder):
         numbered = NUMBERED.fullmatch(_stem(path))
@@ -162,6 +178,9 @@ def _joined(folder: Path, found: dict[str, list[Path]], layout: Layout, by: str,
     for n, values in enumerate(series):
         x[n, :len(values)] = values
     groups = [person[files[n][0]] for n in owner] if person else [str(files[n][0]) for n in owner]
+    if layout.window and min(map(len, found.values())) < 2:  # a class of one file: stretches of it stay together
+        turn = np.concatenate([np.arange(size) // STRETCH for size in np.bincount(owner)])
+        groups = [f"{name}: {n}" for name, n in zip(groups, turn)]
     return Recordings(folder, x, labels_from([str(name) for name in names[owner]]), channels=channels,
                       groups=np.array(groups) if layout.window or person else None,
                       files=np.array([files[n][0] for n in owner], dtype=object), time_step=float(np.median(steps)),
@@ -200,7 +219,7 @@ def _pair_files(folder: Path, part: str) -> dict[str, Path | list[Path]]:
     for place in (folder, *(one for one in _folders(folder) if PART[part].fullmatch(one.name))):
         for path in sorted(place.iterdir()):
             if path.is_file() and _ending(path) in RECORDINGS and (what := kind_of(_stem(path))):
-                if what[0] == part or place != folder and not what[0]:
+                if what[0] == part or not what[0] and (place != folder or part == "train"):
                     found.setdefault(what[1], path)
         for inside in _folders(place) if place != folder and "y" in found else []:
             if len(files := _tables(inside)) > 1:
@@ -219,6 +238,37 @@ def _one_reading(folder: Path, files: dict, layout: Layout) -> dict:
         raise InputError(f"{folder} has {x.name} and {len(kept['channels'])} files in {inside.name}, and either may "
                          f"be the series: leave one out with --ignore {_stem(x)} or --ignore \"{inside.name}\".")
     return kept
+
+
+def _with_labels(files: dict, layout: Layout) -> Recordings | None:
+    "A table with a row a time step, and another with the label of each recording, joined by the column that both have."
+    if {_ending(files["x"]), _ending(files["y"])} & {".npy", ".wav"}:
+        return None
+    x, y = read_any_table(files["x"]), read_any_table(files["y"])
+    y = replace(y, names=tuple(named(y, n) for n in range(y.cells.shape[1])))
+    shared = [name for name in y.names if name in x.names]
+    id_ = next(iter(columns_called(x, IDS)), None)
+    if not shared and id_ is not None and {*x.texts(id_)} <= {*y.texts(0)}:
+        y = replace(y, names=(x.names[id_], *y.names[1:]))  # the index of a frame has no name
+        shared = [x.names[id_]]
+    if len(shared) != 1 or len(y.cells) >= len(x.cells):
+        return None
+    key = y.texts(y.names.index(shared[0]))
+    place = {text: row for row, text in enumerate(key)}
+    texts = x.texts(x.names.index(shared[0]))
+    if missing := [text for text in texts if text not in place]:
+        raise InputError(f"{files['y']} has no row for {shared[0]} {missing[0]}, which {files['x']} has.")
+    more = [n for n in range(y.cells.shape[1]) if y.names[n] != shared[0]]
+    import pandas
+
+    cells = {n: x.column(n) for n in range(x.cells.shape[1])}
+    cells |= {len(cells) + k: np.array(y.texts(n), dtype=object)[[place[text] for text in texts]]
+              for k, n in enumerate(more)}
+    table = replace(x, cells=pandas.DataFrame(cells), names=(*x.names, *(y.names[n] for n in more)))
+    table.warn(f"{', '.join(y.names[n] for n in more)} are joined from {files['y'].name} by {shared[0]}")
+    words = [y.names[n] for n in more if is_words(y, n)]
+    label = layout.label or (words[0] if len(words) == 1 and not columns_called(table, LABELS) else None)
+    return from_table(table, replace(layout, id=layout.id or shared[0], label=label))
 
 
 def _array(path: Path) -> np.ndarray:
@@ -282,6 +332,9 @@ def read_folder(
 ) -> tuple[Recordings, Recordings | None] | None:  # training and test part; None: another kind of folder
     "Read a folder of recordings, or of series with labels in their own files; raises `InputError` for a faulty file."
     pairs = {part: _one_reading(folder, _pair_files(folder, part), layout) for part in PART}
+    if "x" in pairs["train"] and (labelled := _with_labels(pairs["train"], layout)) is not None:
+        test = _with_labels(pairs["test"], labelled.layout or layout) if "x" in pairs["test"] else None
+        return labelled, test
     if pairs["train"]:
         parts = [_of_pair(files, part) for part, files in pairs.items() if files]
         used = ", ".join(path[0].parent.name if isinstance(path, list) else path.name
@@ -298,8 +351,18 @@ def read_folder(
         return train, test_part
     if not (classes := classes_in(folder)):
         return _logs(folder, layout), None
+    if deeper := _by_person(folder):
+        person = {path: who for found in deeper.values() for who, paths in found.items() for path in paths}
+        return _joined(folder, classes, layout, "the folder without a number", person), None
     by = "its folder" if set(classes) == {one.name for one in _folders(folder)} else "the name before its number"
     return _joined(folder, classes, layout, by), None
+
+
+def _labelled(path: Path) -> bool:
+    "Whether a log has a column of labels."
+    table = read_any_table(path)
+    words = [n for n in range(table.cells.shape[1]) if is_words(table, n)]
+    return bool(columns_called(table, LABELS)) or any(5 * len({*table.texts(n)}) <= len(table.cells) for n in words)
 
 
 def _label_table(folder: Path) -> Path | None:
@@ -351,8 +414,10 @@ def _listed(folder: Path, listed: Path, layout: Layout) -> Recordings:
 
 
 def _logs(folder: Path, layout: Layout) -> Recordings:
-    "The windows of all logs in a folder; those of one file stay together."
+    "The windows of all logs in a folder; those of one file stay together. A file without labels is a class."
     parts: list[Recordings] = []
+    if not layout.label and not _labelled(_tables(folder)[0]):
+        return _joined(folder, {_stem(path): [path] for path in _tables(folder)}, layout, "its name")
     for path in _tables(folder):
         with warnings.catch_warnings():
             if parts:

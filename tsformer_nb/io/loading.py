@@ -221,7 +221,11 @@ def _check_alone(train: Recordings) -> None:
         warnings.warn(f"{train.path}: each of its {len(train.x)} series has a different label; if these are "
                       "numbers or names of the series, choose the column of the classes with --label.", InputWarning,
                       stacklevel=3)
-    elif sentence := _unlike_classes(train.labels):
+    if alike := [one for one in classes.tolist() if isinstance(one, str) and one.lower() in {
+            other.lower() for other in classes.tolist() if other != one}]:
+        warnings.warn(f"{train.path}: the classes {', '.join(alike)} differ only in capital letters; if they are the "
+                      "same, write them alike.", InputWarning, stacklevel=3)
+    if sentence := _unlike_classes(train.labels) if len(classes) < len(train.x) else None:
         if len(classes) > 100 and 2 * len(classes) >= len(train.x):
             raise InputError(f"{train.path}: {sentence}")
         warnings.warn(f"{train.path}: {sentence}", InputWarning, stacklevel=3)

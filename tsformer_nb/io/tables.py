@@ -11,8 +11,10 @@ import csv
 import re
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -32,6 +34,7 @@ class Table:
     names: tuple[str, ...] = ()  # of the columns, where the file has them
     lines: np.ndarray | None = None  # (n_rows,) line of each row, from 1; None: row n is line n + 1
     unit: str = "line"  # what `lines` counts
+    aside: dict[int, str] = field(default_factory=dict)  # columns that are part of others, and why
 
     def line(self, row: int) -> int:
         "The line of a row, counted from 0, in the file."
@@ -147,6 +150,10 @@ def has_header(
     if len(rows) < 2:
         return False
     words = [n for n, field in enumerate(rows[0]) if not _any_number(field)]
+    if words and {rows[0][n].lower() for n in words} <= {"label", "labels", "class", "target", "y", "id"}:
+        grid = [float(one) for one in rows[0] if PLAIN_NUMBER.fullmatch(one)]
+        if len(grid) > 3 and len(grid) + len(words) == len(rows[0]) and np.ptp(np.diff(grid)) < 1e-6 * abs(grid[-1]):
+            return True
     numbers = [[field for field in row if field and _any_number(field)] for row in rows[:2]]  # beside words
     if not words:
         numbers = [row[row[0].lower() in ("", "nan"):] for row in rows[:2]]  # pandas writes no name above an index
@@ -275,7 +282,8 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
         below = [*first][header:]
         between = below != [*range(below[0], below[0] + len(below))]  # comments, or lines of separators
         quotes = separator is None and any('"' in line for line in first.values())  # as R writes them
-        if between or quotes or len(rows) < len(first) or not n_rows or commas and separator == ",":
+        if (between or quotes or len(rows) < len(first) or not n_rows or commas and separator == "," or _thousands(body)
+                or any(_plain(field) != field for row in body for field in row)):
             return None
         width = max(map(_last_filled, rows))
         words = {n for n in range(width) for row in body if not _typed(row[n:n + 1])}
@@ -349,12 +357,55 @@ def _of_rows(path: Path, rows: list[list[str]], lines: list[int], remarks: int =
     if len(sizes) > 1:
         warnings.warn(f"{path}: lines have {sizes[0]} to {sizes[-1]} fields; the shorter ones are read as shorter "
                       "series.", InputWarning, stacklevel=4)
-    commas = _decimal_commas(rows[header:])
+    body, lines = rows[header:], lines[header:]
+    if header and rows[0] in body:
+        again = [row != rows[0] for row in body]
+        warnings.warn(f"{path}, line {lines[again.index(False)]}: the header again, as when files are joined; skipped "
+                      f"{again.count(False)} time(s).", InputWarning, stacklevel=4)
+        body, lines = [*compress(body, again)], [*compress(lines, again)]
+    body = [[_plain(field) for field in row] for row in body]
+    thousands = _thousands(body)
+    for n, mark in thousands.items():
+        warnings.warn(f"{path}, column {n + 1}: {mark} separates thousands there.".replace(": ,", ": a comma").replace(
+            ": .", ": a point").replace(": '", ": an apostrophe"), InputWarning, stacklevel=4)
+        body = [[*row[:n], row[n].replace(mark, ""), *row[n + 1:]] if n < len(row) else row for row in body]
+    commas = _decimal_commas(body)
+    rows = [*rows[:header], *body]
     cells = np.full((len(rows) - header, max(sizes[-1], len(names))), "", dtype=object)
     for n, row in enumerate(rows[header:]):
         cells[n, :len(row)] = [*map(_with_point, row)] if commas else row
     _report(path, remarks, header, commas)
-    return Table(path, cells, names, np.array(lines[header:]))
+    return Table(path, cells, names, np.array(lines))
+
+
+def _plain(field: str) -> str:
+    "A number as Python writes it, from one with full-width digits, a real minus, narrow blanks or Fortran's exponent."
+    if field.isascii() and not re.search(r"\d[dD][-+]?\d", field):
+        return field  # most are
+    text = re.sub(r"(?<=\d)[ \u00a0\u2009\u202f\u2019](?=\d{3})", "", normalize("NFKC", field)).replace("\u2212", "-")
+    text = re.sub(r"(?<=\d)[dD](?=[-+]?\d)", "e", text)
+    return text if PLAIN_NUMBER.fullmatch(text) else field
+
+
+def _thousands(rows: list[list[str]]) -> dict[int, str]:  # column: the mark
+    """Columns in which a mark separates thousands: each field has groups of three digits behind it, or at most three
+    digits in all. Where other columns have decimal commas, points are such marks.
+    """
+    found = {}
+    decimal = any(re.fullmatch(r"[-+]?\d+,(\d{1,2}|\d{4,})", field) for row in rows[:100] for field in row)
+    for n in range(max(map(len, rows), default=0)):
+        fields = [row[n] for row in rows[:1000] if n < len(row) and row[n].lower() not in MISSING]
+        for mark in ",.'":
+            groups = re.compile(rf"[-+]?[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}})+")
+            small = re.compile(r"[-+]?\d{1,3}")
+            if mark == "'":
+                small = re.compile(r"[-+]?\d{1,3}(\.\d*)?")
+                groups = re.compile(rf"{groups.pattern}(\.\d*)?")
+            grouped = [bool(groups.fullmatch(field)) for field in fields]
+            sure = mark == "'" or decimal and mark == "." or not all(grouped) or any(one.count(mark) > 1 for one in fields)
+            if sure and any(grouped) and all(one or small.fullmatch(field) for one, field in zip(grouped, fields)):
+                found[n] = mark
+    return found
 
 
 def _last_filled(row: list[str]) -> int:

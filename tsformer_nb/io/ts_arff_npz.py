@@ -437,7 +437,7 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
 # %% ../../nbs/library/ts_arff_npz.ipynb #b2185fab
 Arrays = dict[str, np.ndarray]
 PARTS_OF_KEYS = {"train": re.compile("train", re.I), "test": re.compile("test", re.I)}
-KINDS = {"x": re.compile("x|data|series|inputs?|samples?", re.I),
+KINDS = {"x": re.compile("x|data|(time)?series|inputs?|samples?", re.I),
          "y": re.compile("y|labels?|targets?|class(es)?", re.I),
          "group": re.compile("subjects?|persons?|groups?|participants?", re.I)}
 
