@@ -53,7 +53,7 @@ def fit_rule(path, reader=read_file):
     (SOUND + "1\t.5\tabc\n", "line 3, column 3: 'abc'"),
     ("1\t.5\t-inf\n" + SOUND, "line 1, column 3: '-inf' is not a finite number"),
     (SOUND + "1\t.5\t-inf\n", "line 3, column 3: '-inf'"), ("1\t1e999\t0\n", "column 2: '1e999' is too large"),
-    ("1\t1_000\t0\n", "column 2: '1_000'"), ("1\t１\t0\n", "column 2: '１'"), ("1\t0x10\t0\n", "column 2: '0x10'"),
+    ("1\t1_000\t0\n", "column 2: '1_000'"), ("1\t0x10\t0\n", "column 2: '0x10'"),
     ("1.5\t.5\t.25\n", "cannot detect which column holds the labels"),
     ("1e300\t.5\t.25\n", "label '1e300' is not a whole number"),
     ("9007199254740994\t.5\t.25\n", "label .9007199254740994."), (SOUND + "\t.5\t2\n", "line 3: .* no label"),

@@ -714,7 +714,7 @@ def test_what_counts_is_no_channel(counter, tmp_path):
 
 
 def test_a_channel_that_gives_the_class_away_is_told_in_training(tmp_path):
-    frame = log(32, vbat=lambda recording, *_: 4.2 - recording % 2 + RNG.normal(0, .1), noise=True)
+    frame = log(80, vbat=lambda recording, *_: 4.2 - recording % 2 + RNG.normal(0, .1), noise=True)
     frame.to_csv(tmp_path / "own.csv", index=False)
     said = command("train", "--data", "own.csv", "--model", "kernels", "--out", "run", cwd=tmp_path)
     assert "of channel vbat alone, 1.000" in said.stdout

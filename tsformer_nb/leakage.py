@@ -385,7 +385,7 @@ def check_data(
     if hidden:
         tried = [finding for finding in tried if finding.what != "level and spread"]
     found = [*hidden, *_copies(parts), *tried, *_counts(parts), *_constant(parts)]
-    found = [replace(one, sentence=_with_names(one.sentence, data.channels)) for one in found]
+    found = [replace(one, sentence=_with_names(one.sentence, getattr(data, "channels", ()))) for one in found]
     return sorted(found, key=lambda finding: CHECKS.index(finding.what))
 
 

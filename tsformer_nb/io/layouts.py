@@ -650,6 +650,7 @@ def _clocks(table: Table, layout: Layout, member: np.ndarray, known: set) -> tup
     rising: set[int] = set()
     counting: set[int] = set()
     channels = {find_column(table, name, "--channels") for name in layout.channels}
+    known = known | _ignored(table, layout)
     for column in set(range(table.cells.shape[1])) - known - channels:
         if not within.any() or is_words(table, column) or is_index(table, column):
             continue

@@ -402,7 +402,8 @@ def _thousands(rows: list[list[str]]) -> dict[int, str]:  # column: the mark
                 small = re.compile(r"[-+]?\d{1,3}(\.\d*)?")
                 groups = re.compile(rf"{groups.pattern}(\.\d*)?")
             grouped = [bool(groups.fullmatch(field)) for field in fields]
-            sure = mark == "'" or decimal and mark == "." or not all(grouped) or any(one.count(mark) > 1 for one in fields)
+            sure = mark == "'" or decimal and mark == "." or any(one.count(mark) > 1 for one in fields)
+            sure = sure or not all(grouped)
             if sure and any(grouped) and all(one or small.fullmatch(field) for one, field in zip(grouped, fields)):
                 found[n] = mark
     return found
@@ -448,11 +449,11 @@ def spread(
     table: Table,
 ) -> Table:  # a column for each value of a list in a cell: called like the list, with a number
     "A table of which some cells hold a whole series, such as `[0.1, 0.2, 0.3]` or `70 80 82`."
-    import pandas
-
     lists = [n for n in range(table.cells.shape[1]) if _holds_lists(table.column(n))]
     if not lists:
         return table
+    import pandas
+
     cells: dict[int, np.ndarray] = {}
     names: list[str] = []
     for n in range(table.cells.shape[1]):
