@@ -755,3 +755,26 @@ def test_many_logs_on_the_command_line(tmp_path):
         long_log(2).to_csv(tmp_path / f"log{n}x.csv", index=False)
     said = command("data", ".", "--window", 25, cwd=tmp_path)
     assert said.returncode == 0 and "25 time steps, 2 classes" in said.stdout, said.stderr
+
+
+def test_stretches_without_a_label_are_left_out(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    frame = long_log()
+    frame.loc[150:249, "motion"] = ""
+    with pytest.warns(InputWarning, match="4 windows have no label, and are left out"):
+        data = loaded(frame, tmp_path, layout=Layout(window=25, label="motion"), held_out=0)
+    assert len(data.x_train) == 60 and data.classes == ("run", "walk")
+
+
+def test_overlapping_windows_of_one_file_a_class_do_not_cross_their_stretches(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    for name in ("walk", "run"):
+        pandas.DataFrame({"ax": np.arange(900.)[::1 if name == "run" else -1] + .5 * RNG.normal(size=900)}).to_csv(
+            tmp_path / f"{name}.csv", index=False)
+    data = load_dataset(tmp_path, layout=Layout(window=30, hop=10, channels=("ax",)), held_out=0)
+    ends = {name: (data.x_train[data.groups == name].min(), data.x_train[data.groups == name].max())
+            for name in set(data.groups) if "run" in name}
+    borders = sorted(ends.values())
+    assert len(borders) == 4 and all(a[1] < b[0] + 4 for a, b in zip(borders, borders[1:]))

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from .files import InputError, InputWarning
-from .layouts import (GROUPS, IDS, LABELS, STRETCH, TIMES, Roles, columns_called, find_column, from_table,
+from .layouts import (GROUPS, IDS, LABELS, TIMES, Roles, columns_called, find_column, from_table,
                                     is_index, is_words, known_column, label_texts, named, rates_told, read_table_file,
-                                    resampled_by, seconds_in, seconds_of, shown, time_step)
+                                    resampled_by, seconds_in, seconds_of, shown, time_step, window_starts)
 from .recordings import Layout, Recordings, Role, labels_from
 from .tables import ENDINGS, first_lines, read_any_table
 from .ts_arff_npz import kind_of
@@ -173,23 +173,24 @@ def _joined(folder: Path, found: dict[str, list[Path]], layout: Layout, by: str,
         warnings.warn(f"{folder}: {sentence}.", InputWarning, stacklevel=4)
     owner = np.arange(len(series))
     if layout.window:
-        series, owner = _windows_of(folder, series, layout, float(np.median(steps)), [path for path, _ in files])
+        alone = min(map(len, found.values())) < 2  # a class of one file: stretches of it stay together
+        series, owner, stretch = _windows_of(folder, series, layout, float(np.median(steps)),
+                                             [path for path, _ in files], alone)
     x = np.full((len(series), max(map(len, series)), len(channels)), np.nan)
     for n, values in enumerate(series):
         x[n, :len(values)] = values
     groups = [person[files[n][0]] for n in owner] if person else [str(files[n][0]) for n in owner]
-    if layout.window and min(map(len, found.values())) < 2:  # a class of one file: stretches of it stay together
-        turn = np.concatenate([np.arange(size) // STRETCH for size in np.bincount(owner)])
-        groups = [f"{name}: {n}" for name, n in zip(groups, turn)]
+    if layout.window and alone:
+        groups = [f"{name}: {n}" for name, n in zip(groups, stretch)]
     return Recordings(folder, x, labels_from([str(name) for name in names[owner]]), channels=channels,
                       groups=np.array(groups) if layout.window or person else None,
                       files=np.array([files[n][0] for n in owner], dtype=object), time_step=float(np.median(steps)),
                       roles=ones[0].roles, layout=replace(layout, channels=channels, skip=()))
 
 
-def _windows_of(folder: Path, series: list[np.ndarray], layout: Layout, step: float, paths: list[Path]
-                ) -> tuple[list[np.ndarray], np.ndarray]:
-    "Windows of each recording, and the number of the recording that each comes from."
+def _windows_of(folder: Path, series: list[np.ndarray], layout: Layout, step: float, paths: list[Path],
+                alone: bool) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    "Windows of each recording, the number of the recording that each comes from, and its stretch there."
     def steps(span: int | str, option: str) -> int:
         if isinstance(span, int):
             return span
@@ -200,7 +201,9 @@ def _windows_of(folder: Path, series: list[np.ndarray], layout: Layout, step: fl
 
     window = steps(layout.window, "--window")
     hop = steps(layout.hop, "--hop") if layout.hop else window
-    cut = [[values[start:start + window] for start in range(0, len(values) - window + 1, hop)] for values in series]
+    places = [window_starts(np.zeros(len(values), int), window, hop) if alone else
+              (np.arange(0, len(values) - window + 1, hop), np.zeros(len(values), int)) for values in series]
+    cut = [[values[start:start + window] for start in starts] for values, (starts, _) in zip(series, places)]
     if lost := [path for path, windows in zip(paths, cut) if not windows]:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         if len(lost) == len(paths):
@@ -208,9 +211,11 @@ def _windows_of(folder: Path, series: list[np.ndarray], layout: Layout, step: fl
         warnings.warn(f"{lost[0]}{more}: shorter than a window of {window} steps, and left out.", InputWarning,
                       stacklevel=5)
     flat = [one for windows in cut for one in windows]
-    warnings.warn(f"{folder}: {len(flat)} windows of {window} steps, {hop} from one to the next; windows of one file "
+    by = "stretch" if alone else "file"
+    warnings.warn(f"{folder}: {len(flat)} windows of {window} steps, {hop} from one to the next; windows of one {by} "
                   "are kept together when series are split.", InputWarning, stacklevel=5)
-    return flat, np.repeat(np.arange(len(cut)), [*map(len, cut)])
+    stretch = np.concatenate([found[:len(windows)] for windows, (_, found) in zip(cut, places)])
+    return flat, np.repeat(np.arange(len(cut)), [*map(len, cut)]), stretch
 
 # %% ../../nbs/library/folders.ipynb #7fb6e455
 def _pair_files(folder: Path, part: str) -> dict[str, Path | list[Path]]:

@@ -8,7 +8,8 @@ __all__ = ['LABELS', 'IDS', 'TIMES', 'GROUPS', 'UNITS', 'SPAN', 'DATE', 'CLOCK',
            'is_index', 'names_rows', 'label_column', 'without_index', 'label_texts', 'labels_at', 'read_wide',
            'group_column', 'without_words', 'columns_by_channel', 'seconds_of', 'unwrapped', 'seconds_in', 'unit_of',
            'read_long', 'time_step', 'with_joined_times', 'rates_told', 'resampled', 'resampled_by', 'read_windows',
-           'intervals', 'read_one', 'read_table_file', 'from_table', 'with_one_id', 'with_one_label', 'looks_long']
+           'window_starts', 'intervals', 'read_one', 'read_table_file', 'from_table', 'with_one_id', 'with_one_label',
+           'looks_long']
 
 # %% ../../nbs/library/layouts.ipynb #layouts-imports
 import contextlib
@@ -39,7 +40,12 @@ def id_column(table: Table, layout: Layout) -> int | None:  # from 0
     "The column of the recording: specified, or one with a telling name that is not mostly empty."
     if layout.id:
         return find_column(table, layout.id, "--id")
-    return next((n for n in columns_called(table, IDS) if 2 * table.texts(n).count("") < len(table.cells)), None)
+    return next((n for n in columns_called(table, IDS) if 2 * _n_missing(table, n) < len(table.cells)), None)
+
+
+def _n_missing(table: Table, column: int) -> int:
+    values = table.column(column)
+    return int(np.isnan(values).sum()) if values.dtype.kind in "iuf" else table.texts(column).count("")
 
 
 def find_column(
@@ -63,7 +69,7 @@ def columns_called(
     table: Table,
     names: tuple[str, ...],  # in small letters, the most telling first
 ) -> list[int]:  # from 0
-    "The columns with one of these names, the most telling first: `subject_id` is `subject`; `y` beside `x` is an axis."
+    "The columns with one of these names, the most telling first: `subject_id` is `subject`, `y` next to `x` an axis."
     own = [name.strip().lower() for name in table.names]
     if names in (LABELS, GROUPS):
         own = [name if name in names else re.sub(r"[ _.-]?(id|no|nr|number|code)$", "", name) for name in own]
@@ -401,8 +407,9 @@ def seconds_of(table: Table, column: int) -> np.ndarray | None:  # (n_rows,); No
 def unwrapped(table: Table, time: int, member: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     "Times of rows that are in order, although the clock begins anew: at midnight, or after 255."
     found, n_falls = seconds.copy(), 0
-    for name in np.unique(member):
-        own = np.flatnonzero(member == name)
+    if not ((np.diff(seconds) < 0) & (np.diff(member) == 0)).any():
+        return seconds
+    for own in _rows_of(member):
         steps = np.diff(seconds[own])
         falls = np.flatnonzero(steps < 0)
         if not 0 < len(falls) <= max(1, len(own) // 20):
@@ -601,7 +608,14 @@ def time_step(table: Table, time: int | None, seconds: np.ndarray | None, member
 def _keys(table: Table, column: int) -> np.ndarray:  # (n_rows,) a number for each different value
     import pandas
 
-    return pandas.factorize(np.array(table.texts(column), dtype=object))[0]
+    values = table.column(column)
+    whole = values if values.dtype.kind in "iuf" else np.array(table.texts(column), dtype=object)
+    return pandas.factorize(whole, use_na_sentinel=False)[0]
+
+
+def _rows_of(member: np.ndarray) -> list[np.ndarray]:  # for each different value the rows that have it, in order
+    order = np.argsort(member, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(member[order])) + 1)
 
 
 def _constant(table: Table, column: int, member: np.ndarray, first: np.ndarray) -> bool:
@@ -862,8 +876,7 @@ def resampled(
 
     values = table.numbers(roles.channels)
     rows, times, made = [], [], []  # of each segment
-    for name in np.unique(segment):
-        own = np.flatnonzero(segment == name)
+    for own in _rows_of(segment):
         own = own[np.argsort(seconds[own], kind="stable")]
         since = seconds[own] - seconds[own[0]]
         place = np.round(since / step).astype(int)  # the step that each row belongs to
@@ -956,7 +969,7 @@ def read_windows(
         _in_column(table, roles.time, span, option) / (usual or 1)))
     window = count(layout.window, "--window")
     hop = count(layout.hop, "--hop") if layout.hop else window
-    starts, stretch = _starts(segment[rows], window, hop)
+    starts, stretch = window_starts(segment[rows], window, hop)
     if not len(starts):
         raise InputError(f"{table.path}: no stretch of one label is {window} steps long; use a shorter --window.")
     values = table.numbers(roles.channels)[rows]
@@ -965,6 +978,10 @@ def read_windows(
     moments = table.column(roles.time) if roles.time is not None else np.array([*map(table.line, range(len(rows)))])
     spans = np.stack([moments[begun], moments[ended]], axis=1).astype(object)
     labels = label_texts(table, roles.label) if roles.label is not None else [""] * len(rows)
+    if labelled and "" in labels:  # nobody said what happened there
+        there = np.array([labels[row] != "" for row in begun])
+        table.warn(f"{(~there).sum()} windows have no label, and are left out")
+        x, begun, starts, stretch, spans = x[there], begun[there], starts[there], stretch[there], spans[there]
     groups, by = _kept_together(table, roles, begun, stretch, [labels[row] for row in begun])
     table.warn(f"{len(x)} windows of {window} steps, {hop} from one to the next; windows of one {by} are kept together "
                "when series are split")
@@ -1014,7 +1031,7 @@ def _in_order(owner: np.ndarray, seconds: np.ndarray | None) -> np.ndarray:
     return np.lexsort((seconds, owner))
 
 
-def _starts(
+def window_starts(
     segment: np.ndarray,  # (n_rows,) no window crosses a change of it
     window: int,  # rows of a window
     hop: int,  # rows from one window to the next
@@ -1092,8 +1109,8 @@ def read_table_file(
 def from_table(table: Table, layout: Layout = Layout(), labelled: bool | None = True) -> Recordings:
     "The same from the columns of a table."
     if table.cells.shape[1] <= 100:
-        table = with_joined_times(table)
-        table, layout = with_one_id(with_one_label(table, layout), layout)
+        table, layout = with_one_id(with_joined_times(table), layout)
+    table = with_one_label(table, layout)
     if layout.window:
         return read_windows(table, layout, labelled)
     id_ = id_column(table, replace(layout, id=None))
@@ -1155,7 +1172,8 @@ def with_one_label(table: Table, layout: Layout) -> Table:
     "A table with one label for several columns with a 1 in one of them."
     if layout.label or columns_called(table, LABELS):
         return table
-    binary = [_binary(table, n) for n in range(table.cells.shape[1])]
+    width = table.cells.shape[1]
+    binary = [(n < 25 or n >= width - 25) and _binary(table, n) for n in range(width)]
     runs: list[list[int]] = []
     for n in range(len(binary)):
         if binary[n]:
@@ -1164,7 +1182,7 @@ def with_one_label(table: Table, layout: Layout) -> Table:
     for run in runs:
         values = np.stack([_as_numbers(table, n) for n in run], axis=1)
         if (values.sum(axis=1) == 1).all() and values.any(axis=0).all() and not all(
-                binary[n] or is_words(table, n) for n in range(len(binary)) if n not in run):
+                _binary(table, n) or is_words(table, n) for n in range(width) if n not in run):
             words = [named(table, n) for n in run] if table.names else [str(n + 1) for n in range(len(run))]
             table.warn(f"{', '.join(words)}: a 1 stands in one of these columns, so they are read as one label")
             return _replaced(table, run[0], [words[n] for n in values.argmax(axis=1)],
