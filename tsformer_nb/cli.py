@@ -36,7 +36,8 @@ from .io.download import NAMES
 from .io.files import InputError, InputWarning, atomic_write, silenced
 from .io.folders import holds_recordings
 from .io.loading import find_files, read_file, read_for_model
-from .io.layouts import intervals, seconds_in
+from .io.roles import seconds_in
+from .io.windows import intervals
 from .io.recordings import PLAIN_NUMBER, Layout, Recordings, Role, fill_gaps
 from .leakage import check_data, report
 from .recipes import FEW, MANY, MODELS

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from .files import InputError, InputWarning
-from .layouts import (GROUPS, IDS, LABELS, TIMES, Roles, columns_called, find_column, from_table,
-                                    is_index, is_words, known_column, label_texts, named, rates_told, read_table_file,
-                                    resampled_by, seconds_in, seconds_of, shown, time_step, window_starts)
+from .layouts import from_table, rates_told, read_table_file
 from .recordings import Layout, Recordings, Role, labels_from
+from .roles import (GROUPS, IDS, LABELS, TIMES, Roles, columns_called, find_column, is_index, is_words,
+                                  known_column, label_texts, named, seconds_in, seconds_of, shown, time_step)
 from .tables import ENDINGS, first_lines, read_any_table
 from .ts_arff_npz import kind_of
+from .windows import resampled_by, window_starts
 
 # %% ../../nbs/library/folders.ipynb #b425413e
 RECORDINGS = (*ENDINGS, ".wav", ".npy")  # files that may be one recording

@@ -19,7 +19,8 @@ from .download import NAMES, SAMPLE, fetch
 from .files import FILES, InputError, InputWarning
 from .folders import read_folder
 from .recordings import Layout, Recordings, fill_gaps, lengths_of
-from .layouts import IDS, from_table, known_column, read_one, read_table_file
+from .layouts import from_table, read_one, read_table_file
+from .roles import IDS, known_column
 from .tables import ENDINGS, read_any_table
 from .ts_arff_npz import read_arff, read_arrays, read_npz, read_ts
 from ..scaling import warn_unusual
