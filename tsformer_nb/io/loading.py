@@ -62,8 +62,6 @@ def read_for_model(
     A table without a column for recordings is one recording. Raises `InputError` if a channel is missing.
     """
     named = tuple(channels)
-    if Path(path).is_dir() or ending(Path(path)) == ".wav":
-        raise InputError(f"{path}: give a file of series, or a table.")
     if named and not layout.channels and ending(Path(path)) in TABLES:
         table = read_any_table(path)
         if set(named) <= set(table.names):
