@@ -393,7 +393,8 @@ def formulas(
         if not tag.find("math"):
             display = "block" if "display" in tag["class"] else "inline"
             formula = convert(tag.get_text().strip()[2:-2], display=display)
-            tag.replace_with(BeautifulSoup(formula, "html.parser"))
+            level = formula.replace("<mo>&#x02016;", '<mo stretchy="false">&#x02016;')  # stretched bars of a norm sink
+            tag.replace_with(BeautifulSoup(level, "html.parser"))
     waiting = soup.find_all("script", string=re.compile(r"\s*define\('jquery'"))  # for a script that is taken out
     for tag in [*waiting, *soup.select("script[src^='http'], link[rel=stylesheet][href^='http']")]:
         tag.decompose()
