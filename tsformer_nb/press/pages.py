@@ -353,6 +353,8 @@ def standalone_notebook(
         else:
             code += f"{text}\n"
         cell["source"] = text.splitlines(keepends=True)
+        for output in cell.get("outputs", []):  # "dark" would put every figure on black, on a white page, too
+            output.get("metadata", {}).pop("needs_background", None)
     way = CLONE if re.search(r"^from tsformer_nb\.(lab|press)\b|\bROOT\b", code, re.M) else INSTALL
     text = way.format(comment=COMMENT[way][lang], url=address("git_url"))
     result["cells"].insert(1, {"cell_type": "code", "execution_count": None, "id": "fetch", "metadata": {},
