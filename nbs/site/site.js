@@ -1,5 +1,5 @@
 // What a page does by itself: it remembers the language, keeps the section when the language is switched,
-// and lets the keyboard reach what scrolls sideways.
+// keeps printed tables in columns, and lets the keyboard reach what scrolls sideways.
 (() => {
   "use strict";
   const here = () => {
@@ -11,6 +11,10 @@
     try { localStorage.setItem("tsformer-language", link.hreflang); } catch (error) { /* private window */ }
     link.hash = window.scrollY > 200 ? here() : "";
   }));
+  document.querySelectorAll("main .cell-output pre").forEach(box => {
+    const columns = box.textContent.split("\n").filter(line => / {2,}\S/.test(line.trim()));
+    if (columns.length > 1) box.classList.add("columns");  // on a phone it scrolls; anything else wraps
+  });
   const scrolling = () => document.querySelectorAll("main pre, main :has(> img), main .cell-output-display, .table-frame").forEach(box => {
     if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");

@@ -353,6 +353,8 @@ def standalone_notebook(
         else:
             code += f"{text}\n"
         cell["source"] = text.splitlines(keepends=True)
+        for output in cell.get("outputs", []):  # "dark" would put every figure on black, on a white page, too
+            output.get("metadata", {}).pop("needs_background", None)
     way = CLONE if re.search(r"^from tsformer_nb\.(lab|press)\b|\bROOT\b", code, re.M) else INSTALL
     text = way.format(comment=COMMENT[way][lang], url=address("git_url"))
     result["cells"].insert(1, {"cell_type": "code", "execution_count": None, "id": "fetch", "metadata": {},
@@ -393,7 +395,8 @@ def formulas(
         if not tag.find("math"):
             display = "block" if "display" in tag["class"] else "inline"
             formula = convert(tag.get_text().strip()[2:-2], display=display)
-            tag.replace_with(BeautifulSoup(formula, "html.parser"))
+            level = formula.replace("<mo>&#x02016;", '<mo stretchy="false">&#x02016;')  # stretched bars of a norm sink
+            tag.replace_with(BeautifulSoup(level, "html.parser"))
     waiting = soup.find_all("script", string=re.compile(r"\s*define\('jquery'"))  # for a script that is taken out
     for tag in [*waiting, *soup.select("script[src^='http'], link[rel=stylesheet][href^='http']")]:
         tag.decompose()
