@@ -307,12 +307,12 @@ def label_of_each(table: Table, layout: Layout, roles: Roles, member: np.ndarray
     if layout.label:
         return find_column(table, layout.label, "--label")
     called = [n for n in columns_called(table, LABELS) if n != roles.recording]
-    constant = [n for n in range(table.cells.shape[1]) if n != roles.recording and is_constant(table, n, member, first)]
-    if found := [n for n in called if n in constant]:
-        return found[0]
+    if (found := next((n for n in called if is_constant(table, n, member, first)), None)) is not None:
+        return found
     if labelled is not True:
         return called[0] if called and "" in table.texts(called[0]) else None
     groups = columns_called(table, GROUPS)
+    constant = [n for n in range(table.cells.shape[1]) if n != roles.recording and is_constant(table, n, member, first)]
     seen = [n for n in constant if n not in groups and not is_index(table, n) and _few_values(table, n, len(first))]
     words = [n for n in seen if is_words(table, n)]
     if len(words) == 1 or len(seen) == 1 and not words:
