@@ -16,8 +16,9 @@ import numpy as np
 from .files import InputError, InputWarning
 from .layouts import from_table, rates_told, read_table_file
 from .recordings import Layout, Recordings, Role, labels_from
-from .roles import (GROUPS, IDS, LABELS, TIMES, Roles, columns_called, find_column, is_index, is_words,
-                                  known_column, label_texts, named, seconds_in, seconds_of, shown, time_step)
+from .roles import (GROUPS, IDS, LABELS, TIMES, Roles, columns_called, find_column, ignored, is_index,
+                                  is_words, known_column, label_texts, named, seconds_in, seconds_of, shown,
+                                  time_step)
 from .tables import ENDINGS, first_lines, read_any_table
 from .ts_arff_npz import kind_of
 from .windows import resampled_by, window_starts
@@ -99,13 +100,12 @@ def read_recording(
         if values.ndim not in (1, 2) or values.dtype.kind not in "biuf":
             raise InputError(f"{path} has the shape {values.shape}: a recording has the shape (steps,) or (steps, "
                              "channels), and holds numbers.")
-        values = values.reshape(len(values), -1).astype(np.float64)
-        return One(values, tuple(f"channel {n + 1}" for n in range(values.shape[1])))
+        return _of_array(values)
     table = read_any_table(path)
-    ignored = {find_column(table, one, "--ignore") for one in layout.ignore}
+    aside = ignored(table, layout)
     roles = Roles(time=find_column(table, layout.time, "--time") if layout.time else None)
     called = {*columns_called(table, LABELS), *columns_called(table, GROUPS)}
-    left = [n for n in range(table.cells.shape[1]) if n not in called | ignored]
+    left = [n for n in range(table.cells.shape[1]) if n not in called | aside]
     if roles.time is None:
         rising = [n for n in left if not is_words(table, n) and _rises(table.numbers([n])[:, 0])]
         named_so = [n for n in columns_called(table, TIMES) if n in rising or table.names[n].strip().lower() != "t"]
@@ -119,23 +119,28 @@ def read_recording(
         if column in roles.channels:
             roles.give(column, "channel", layout.channels, "numbers")
         elif column not in roles.why:
-            roles.give(column, "left out", column in ignored, "words, a count, or the name of a label")
+            roles.give(column, "left out", column in aside, "words, a count, or the name of a label")
     seconds = seconds_of(table, roles.time) if roles.time is not None else None
     everyone = np.zeros(len(table.cells), int)
     step = time_step(table, roles.time, seconds, everyone)
     if layout.resample:
         table = resampled_by(table, roles, everyone, seconds, layout)
-    elif seconds is not None and (np.diff(seconds) < 0).any():
-        return One(table.numbers(roles.channels)[np.argsort(seconds, kind="stable")],
-                   tuple(named(table, n) for n in roles.channels), step, shown(table, roles.why))
-    return One(table.numbers(roles.channels), tuple(named(table, n) for n in roles.channels), step,
-               shown(table, roles.why))
+    values = table.numbers(roles.channels)
+    if not layout.resample and seconds is not None and (np.diff(seconds) < 0).any():
+        values = values[np.argsort(seconds, kind="stable")]
+    return One(values, tuple(named(table, n) for n in roles.channels), step, shown(table, roles.why))
 
 
 def _rises(values: np.ndarray) -> bool:
     "Whether a column counts or tells the time: it rises from row to row, in steps of about one size."
     steps = np.diff(values)
     return len(values) > 5 and bool((steps > 0).all()) and bool((np.abs(steps / np.median(steps) - 1) < .5).mean() > .5)
+
+
+def _of_array(values: np.ndarray, time_step: float = 0.) -> One:
+    "An array, (n_steps,) or (n_steps, n_channels), as a recording."
+    values = values.reshape(len(values), -1).astype(np.float64)
+    return One(values, tuple(f"channel {n + 1}" for n in range(values.shape[1])), time_step)
 
 
 def _read_wav(path: Path) -> One:
@@ -146,8 +151,7 @@ def _read_wav(path: Path) -> One:
         rate, values = wavfile.read(path)
     except Exception as error:  # SciPy raises what it meets
         raise InputError(f"{path} is not a complete .wav file ({str(error)[:80]}).") from None
-    values = values.reshape(len(values), -1).astype(np.float64)
-    return One(values, tuple(f"channel {n + 1}" for n in range(values.shape[1])), 1 / rate)
+    return _of_array(values, 1 / rate)
 
 
 def _joined(folder: Path, found: dict[str, list[Path]], layout: Layout, by: str, person: dict[Path, str] | None = None
@@ -404,7 +408,8 @@ def _listed(folder: Path, listed: Path, layout: Layout) -> Recordings:
     if label is None and len(rest) != 1:
         raise InputError(f"{listed} lists the recordings, but it is not clear which of its columns holds the labels "
                          f"({', '.join(named(table, n) for n in rest) or 'none repeats'}); choose it with --label.")
-    labels = label_texts(table, rest[0] if label is None else label)
+    label = rest[0] if label is None else label
+    labels = label_texts(table, label)
     if missing := [n for n, path in enumerate(paths) if path is None]:
         raise InputError(f"{table.place(missing[0], names)}: there is no file {table.texts(names)[missing[0]]} in "
                          f"{folder}.")
@@ -415,8 +420,7 @@ def _listed(folder: Path, listed: Path, layout: Layout) -> Recordings:
     for path, text in zip(there, labels):
         found.setdefault(text, []).append(path)
     person = dict(zip(there, table.texts(group))) if group is not None else None
-    return _joined(folder, found, layout, f"the column {named(table, rest[0] if label is None else label)} of "
-                   f"{listed.name}", person)
+    return _joined(folder, found, layout, f"the column {named(table, label)} of {listed.name}", person)
 
 
 def _logs(folder: Path, layout: Layout) -> Recordings:

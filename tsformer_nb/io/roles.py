@@ -154,6 +154,9 @@ def repeats(table: Table, column: int) -> bool:
 
 def counter(table: Table, column: int) -> np.ndarray | None:  # (n_rows,); None: not all are whole numbers
     "A column that may count."
+    values = table.column(column)
+    if values.dtype.kind in "iuf":  # no text is made of each number of a long log
+        return values.astype(np.float64) if is_whole(table, column) and not np.isnan(values).any() else None
     texts = table.texts(column)
     return np.array(texts, dtype=np.float64) if "" not in texts and is_whole(table, column) else None
 
