@@ -205,6 +205,8 @@ def without_preamble(
     rows = [fields for _, fields in split_rows(lines, separator)]
     if len(rows) != len(lines):
         return first, 0
+    if len(rows[0]) == len(rows[-1]) and all(map(_any_number, rows[0])):
+        return first, 0  # numbers from the first line on
     width, body = len(rows[-1]), len(rows)  # the rows of values: as wide as the last, with numbers in the same places
     kinds: list[bool | None] = [None] * width  # None: missing in all
     while body and len(rows[body - 1]) == width:
