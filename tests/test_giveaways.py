@@ -154,6 +154,41 @@ def test_copies_are_found_whatever_their_type(dtype):
     assert set(findings) == {"copies in both parts"} and findings["copies in both parts"].figure == .5
 
 
+def copied_with_noise(data):
+    "Each test series is a training series, exported anew."
+    data.x_test, data.y_test = data.x_train + .02 * data.rng.normal(size=data.x_train.shape), data.y_train
+
+
+def cut_with_overlap(data):
+    "Windows of one log, each by an eighth after the one before, in any order."
+    log = data.rng.normal(size=(len(data.x_train) * 8 + 64, data.x_train.shape[2]))
+    windows = np.stack([log[8 * n:8 * n + 64] for n in range(len(data.x_train))])
+    places, half = data.rng.permutation(len(windows)), len(windows) // 2
+    data.x_train, data.x_test = windows[places[:half]], windows[places[half:]]
+    data.y_train, data.y_test = data.y_train[places[:half]], data.y_train[places[half:]]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("plant, what", [(copied_with_noise, "near copies"), (cut_with_overlap, "shared stretches")])
+def test_almost_copies(plant, what, channels):
+    data = of_noise(0, n=120, channels=channels)
+    plant(data)
+    assert what in found(data) and found(data)[what].figure > .9
+    assert {"shared stretches", "near copies"} & {*found(data)} == {what}
+
+
+def test_neighbours_are_no_copies():
+    "Classes that lie close together each, slow walks, few values: close, but nothing that was copied."
+    steps = np.arange(64)
+    tight, walks, coarse = of_noise(0, steps=64), of_noise(1, steps=64), of_noise(2, steps=64)
+    for x, y in parts(tight):
+        x[:] = .02 * x + np.sin(steps * (.1 + .1 * y[:, None]))[:, :, None]
+    for data in (walks, coarse):
+        data.x_train, data.x_test = (np.cumsum(x, axis=1) for x in (data.x_train, data.x_test))
+    coarse.x_train, coarse.x_test = np.round(coarse.x_train), np.round(coarse.x_test)
+    assert not {"near copies", "shared stretches"} & {*found(tight), *found(walks), *found(coarse)}
+
+
 def test_copies_inside_one_class():
     data = of_noise(7)
     mine = np.flatnonzero(data.y_train == 1)
