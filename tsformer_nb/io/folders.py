@@ -200,8 +200,8 @@ def _windows_of(folder: Path, series: list[np.ndarray], layout: Layout, step: fl
         if isinstance(span, int):
             return span
         if not step:
-            raise InputError(f"{folder}: its files have no column of time, so {option} {span} cannot be converted; give "
-                             f"{option} in steps.")
+            raise InputError(f"{folder}: its files have no column of time, so {option} {span} cannot be converted; "
+                             f"give {option} in steps.")
         return max(1, round(seconds_in(span) / step))
 
     window = steps(layout.window, "--window")

@@ -350,8 +350,8 @@ def with_one_id(table: Table, layout: Layout) -> tuple[Table, Layout]:
             return _with_both(table, [group, id_]), replace(layout, id=name)
     back = next(n for n in range(1, len(keys)) if keys[n] != keys[n - 1] and keys[n] in keys[:n])
     raise InputError(f"{table.place(back, id_)}: {table.texts(id_)[back]} occurs again after others. If these rows "
-                     f"belong to one recording, say so with --id {table.name(id_)}; if not, name the columns that tell the "
-                     f"recordings apart, as in --id subject,{table.name(id_)}.")
+                     f"belong to one recording, say so with --id {table.name(id_)}; if not, name the columns that tell "
+                     f"the recordings apart, as in --id subject,{table.name(id_)}.")
 
 
 def _with_both(table: Table, columns: list[int]) -> Table:
@@ -361,7 +361,7 @@ def _with_both(table: Table, columns: list[int]) -> Table:
 
 
 def with_one_label(table: Table, layout: Layout) -> Table:
-    "A table with one column of labels in place of several that hold a 1 in one of them (one-hot)."
+    "A table with one column of labels in place of several with a 1 in one of them (one-hot)."
     if layout.label or columns_called(table, LABELS):
         return table
     width = table.cells.shape[1]
@@ -376,7 +376,8 @@ def with_one_label(table: Table, layout: Layout) -> Table:
         if (values.sum(axis=1) == 1).all() and values.any(axis=0).all() and not all(
                 _binary(table, n) or is_words(table, n) for n in range(width) if n not in run):
             words = [named(table, n) for n in run] if table.names else [str(n + 1) for n in range(len(run))]
-            table.warn(f"{', '.join(words)}: each row has a 1 in one of these columns (one-hot), so they are read as one label")
+            table.warn(f"{', '.join(words)}: each row has a 1 in one of these columns (one-hot), so they are "
+                       "read as one label")
             return replaced(table, run[0], [words[n] for n in values.argmax(axis=1)],
                              {n: "part of the label" for n in run[1:]}, "label")
     return table
