@@ -113,8 +113,8 @@ def read_windows(
     if still:
         names = ", ".join(named(table, n) for n in still)
         table.warn(f"{names} hold{'s' * (len(still) == 1)} one value over long stretches, as the number of a person "
-                   f"or a machine does, and {'is' if len(still) == 1 else 'are'} no channel; no window crosses a change of "
-                   "it. If it is a measurement, name the channels with --channels")
+                   f"or a machine does, and {'is' if len(still) == 1 else 'are'} no channel; no window crosses a "
+                   "change of it. If it is a measurement, name the channels with --channels")
     if roles.group is None and len(still) == 1:
         roles.group = still[0]
     give_roles(table, layout, roles, clocks, still)
