@@ -117,7 +117,7 @@ def test_a_row_for_each_sensor_becomes_a_channel_for_each(names, tmp_path):
     frame = log(**{name: lambda recording, step, value, n=n: value * (n + 1) for n, name in enumerate(names)},
                 time=lambda recording, step, _: step / 10).drop(columns="ax")
     stacked = frame.melt(["recording", "time", "label"], var_name="sensor").sort_values(["recording", "time"])
-    with pytest.warns(InputWarning, match="each becomes a channel"):
+    with pytest.warns(InputWarning, match="each sensor becomes a channel"):
         data = loaded(stacked, tmp_path)
     assert sorted(data.channels) == sorted(names)
     by_name = dict(zip(data.channels, np.moveaxis(data.x_train, 2, 0)))
@@ -461,7 +461,7 @@ def test_a_window_may_be_a_time(unit, window, tmp_path):
     frame[unit] = start + step * np.arange(len(frame))
     data = loaded(frame, tmp_path, layout=Layout(window=window), held_out=0)
     assert data.n_timesteps == 25 and data.time_step == pytest.approx(.02)
-    with pytest.raises(InputError, match="the unit of beat is not known, so --window 2s cannot be counted"):
+    with pytest.raises(InputError, match="the unit of beat is not known, so --window 2s cannot be converted"):
         loaded(frame.rename(columns={unit: "beat"}).assign(beat=np.arange(len(frame)) / 7), tmp_path,
                layout=Layout(window="2s", time="beat"))
 
@@ -621,7 +621,7 @@ def test_dates_are_times_whatever_the_column_is_called(name, tmp_path):
     lambda recording, step, _: (200 + 3 * step) % 256])
 def test_a_clock_that_begins_anew_does_not_turn_a_recording(times, tmp_path):
     frame = log(time=times)
-    with pytest.warns(InputWarning, match="falls .* time.s. where the rows are in order"):
+    with pytest.warns(InputWarning, match="goes back .* time.s. although the rows are in order"):
         data = loaded(frame, tmp_path, held_out=0)
     plain = loaded(frame.drop(columns="time"), tmp_path, held_out=0)
     np.testing.assert_array_equal(data.x_train, plain.x_train)
@@ -650,7 +650,7 @@ def test_a_label_in_a_column_for_each_class_is_one_label(names, where, tmp_path)
     frame = where(32).drop(columns="label")
     number = frame["recording"] % len(names) if where is log else pandas.Series(range(32)) % len(names)
     frame = frame.assign(**{name: (number == n).astype(int) for n, name in enumerate(names)})
-    with pytest.warns(InputWarning, match="a 1 stands in one of these columns, so they are read as one label"):
+    with pytest.warns(InputWarning, match="each row has a 1 in one of these columns .one-hot., so they are read as"):
         data = loaded(frame, tmp_path, held_out=0)
     assert set(data.classes) == {*names} and data.n_channels == 1
 
@@ -660,10 +660,10 @@ def test_a_recording_that_comes_back_is_asked_or_told_apart_by_persons(tmp_path)
 
     frame = log(16).assign(trial=lambda frame: frame["recording"] % 4).rename(columns={"recording": "whole"})
     frame["label"] = np.where(frame["trial"] % 2, "run", "walk")
-    with pytest.raises(InputError, match="line 122.*0 comes back after others.*--id trial.*--id subject,trial"):
+    with pytest.raises(InputError, match="line 122.*0 occurs again after others.*--id trial.*--id subject,trial"):
         loaded(frame.drop(columns="whole"), tmp_path)
     people = frame.assign(subject=frame["whole"] // 4).drop(columns="whole")
-    with pytest.warns(InputWarning, match="trial begins anew for each subject"):
+    with pytest.warns(InputWarning, match="trial restarts for each subject"):
         assert loaded(people, tmp_path, held_out=0).x_train.shape == (16, STEPS, 1)
     named = people.rename(columns={"subject": "row"})
     assert loaded(named, tmp_path, layout=Layout(id="row,trial"), held_out=0).x_train.shape == (16, STEPS, 1)

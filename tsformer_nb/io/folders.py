@@ -200,8 +200,8 @@ def _windows_of(folder: Path, series: list[np.ndarray], layout: Layout, step: fl
         if isinstance(span, int):
             return span
         if not step:
-            raise InputError(f"{folder}: its files have no column of time, so {option} {span} cannot be counted; give "
-                             f"{option} in steps.")
+            raise InputError(f"{folder}: its files have no column of time, so {option} {span} cannot be converted; "
+                             f"give {option} in steps.")
         return max(1, round(seconds_in(span) / step))
 
     window = steps(layout.window, "--window")
@@ -224,7 +224,7 @@ def _windows_of(folder: Path, series: list[np.ndarray], layout: Layout, step: fl
 
 # %% ../../nbs/library/folders.ipynb #7fb6e455
 def _pair_files(folder: Path, part: str) -> dict[str, Path | list[Path]]:
-    "The files of one part: `X_train.txt`, `train/X.npy`, `train_labels.txt`, ..; or a folder with a file a channel."
+    "The files of one part: `X_train.txt`, `train/X.npy`, `train_labels.txt`, ..; or one file per channel."
     found: dict[str, Path | list[Path]] = {}
     for place in (folder, *(one for one in _folders(folder) if PART[part].fullmatch(one.name))):
         for path in sorted(place.iterdir()):
@@ -238,7 +238,7 @@ def _pair_files(folder: Path, part: str) -> dict[str, Path | list[Path]]:
 
 
 def _one_reading(folder: Path, files: dict, layout: Layout) -> dict:
-    "Files of one part, without those that are ignored; raises `InputError` if the series may be two things."
+    "Files of one part, without those that are ignored; raises `InputError` if two may be the series."
     alike = lambda name: re.sub("train|test", "", name.lower())  # what is said of one part holds for the other
     ignored = {*map(alike, layout.ignore)}
     names = lambda path: {path[0].parent.name} if isinstance(path, list) else {path.name, _stem(path)}
@@ -376,7 +376,7 @@ def _labelled(path: Path) -> bool:
 
 
 def _label_table(folder: Path) -> Path | None:
-    "A table in a folder that lists the recordings beside it or in its folders, a row for each; None: there is none."
+    "A table in a folder that lists the recordings next to it or in its folders, a row for each; None: there is none."
     files = [*_tables(folder), *(path for inside in _folders(folder) for path in _tables(inside))]
     stems = {_stem(path): path for path in files}
     for path in _tables(folder) if len(files) > 2 else []:

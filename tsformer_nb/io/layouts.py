@@ -73,7 +73,7 @@ def read_wide(
 
 
 def _of_the_family(table: Table, columns: list[int], label: int | None) -> list[int]:
-    "Columns without the few that are not called like the others: beside t0, t1, t2, .. `age` is no step."
+    "Columns without the few that are not called like the others: next to t0, t1, t2, .. `age` is no step."
     stems = {n: re.fullmatch(r"(.*?)[ _.-]?\d+", table.names[n]) for n in columns} if table.names else {}
     counted = Counter(found[1] for found in stems.values() if found)
     steps = [n for n, found in stems.items() if found and counted[found[1]] > 7]
@@ -158,7 +158,8 @@ def read_long(
              and len(set(table.texts(n))) > 1]
     if still and not layout.channels and len(still) < len([n for n in others if not is_words(table, n)]):
         names = ", ".join(named(table, n) for n in still)
-        table.warn(f"left out, because of one value in each recording: {names}; name a measurement with --channels")
+        table.warn(f"left out, because the value does not change within a recording: {names}; if one is a measurement, "
+                   "name the channels with --channels")
     else:
         still = []
     give_roles(table, layout, roles, clocks, still)
@@ -194,7 +195,7 @@ def read_long(
 
 # %% ../../nbs/library/layouts.ipynb #layouts-long2
 def _check_rates(table: Table, member: np.ndarray, seconds: np.ndarray, labels: np.ndarray) -> None:
-    "Report recordings with different time steps, above all if these tell the class."
+    "Report recordings with different time steps, above all if these reveal the class."
     rows = np.lexsort((seconds, member))
     within = np.diff(member[rows]) == 0
     steps = np.diff(seconds[rows])[within]
@@ -224,7 +225,7 @@ def rates_told(
 
 
 def _sensor_column(table: Table, others: list[int], member: np.ndarray, time: int | None) -> int | None:
-    """A column that says which sensor a row is of: a few words that occur in every recording, at the same times or
+    """A column that names the sensor of each row: a few words that occur in every recording, at the same times or
     equally often, and one column of values.
     """
     words = [n for n in others if is_words(table, n)]
@@ -254,7 +255,7 @@ def _unstacked(table: Table, roles: Roles, sensor: int, others: list[int], layou
     wide = frame.pivot(index=[*by, "turn"], columns=sensor, values=value)
     lines = frame.groupby([*by, "turn"], sort=False)["row"].first()
     wide = wide.loc[lines.index]
-    table.warn(f"{named(table, sensor)} says which sensor a row is of: each becomes a channel "
+    table.warn(f"{named(table, sensor)} names the sensor of each row, and each sensor becomes a channel "
                f"({', '.join(wide.columns)})")
     if (empty := float(wide.isna().to_numpy().mean())) > .02 and not layout.resample:
         table.warn(f"the sensors are not measured at the same times: {empty:.0%} of the values are filled in by "
@@ -323,8 +324,8 @@ def from_table(table: Table, layout: Layout = Layout(), labelled: bool | None = 
 
 
 def with_one_id(table: Table, layout: Layout) -> tuple[Table, Layout]:
-    """A table with one column that tells the recordings apart: of two if the user names both, or if a trial comes back
-    with another person. Raises `InputError` if a recording comes back after others, and nothing says whether it is one.
+    """A table with one column that tells the recordings apart: two are joined if the user names both, or if each person
+    has the same trials. Raises `InputError` if a recording occurs again after others, and may be another one.
     """
     names = [name.strip() for name in (layout.id or "").split(",") if name.strip()]
     if len(names) > 1 and layout.id not in table.names:
@@ -344,13 +345,13 @@ def with_one_id(table: Table, layout: Layout) -> tuple[Table, Layout]:
         both = keys_of(_with_both(table, [group, id_]), id_)
         if 1 + int((np.diff(both) != 0).sum()) == both.max() + 1:
             name = f"{named(table, group)},{named(table, id_)}"
-            table.warn(f"{named(table, id_)} begins anew for each {named(table, group)}, so both say which recording a "
-                       "row belongs to")
+            table.warn(f"{named(table, id_)} restarts for each {named(table, group)}, so both together identify the "
+                       "recording")
             return _with_both(table, [group, id_]), replace(layout, id=name)
     back = next(n for n in range(1, len(keys)) if keys[n] != keys[n - 1] and keys[n] in keys[:n])
-    raise InputError(f"{table.place(back, id_)}: {table.texts(id_)[back]} comes back after others. If these rows are "
-                     f"of one recording, say so with --id {table.name(id_)}; if not, name the columns that tell the "
-                     f"recordings apart, as in --id subject,{table.name(id_)}.")
+    raise InputError(f"{table.place(back, id_)}: {table.texts(id_)[back]} occurs again after others. If these rows "
+                     f"belong to one recording, say so with --id {table.name(id_)}; if not, name the columns that tell "
+                     f"the recordings apart, as in --id subject,{table.name(id_)}.")
 
 
 def _with_both(table: Table, columns: list[int]) -> Table:
@@ -360,7 +361,7 @@ def _with_both(table: Table, columns: list[int]) -> Table:
 
 
 def with_one_label(table: Table, layout: Layout) -> Table:
-    "A table with one label for several columns with a 1 in one of them."
+    "A table with one column of labels in place of several with a 1 in one of them (one-hot)."
     if layout.label or columns_called(table, LABELS):
         return table
     width = table.cells.shape[1]
@@ -375,7 +376,8 @@ def with_one_label(table: Table, layout: Layout) -> Table:
         if (values.sum(axis=1) == 1).all() and values.any(axis=0).all() and not all(
                 _binary(table, n) or is_words(table, n) for n in range(width) if n not in run):
             words = [named(table, n) for n in run] if table.names else [str(n + 1) for n in range(len(run))]
-            table.warn(f"{', '.join(words)}: a 1 stands in one of these columns, so they are read as one label")
+            table.warn(f"{', '.join(words)}: each row has a 1 in one of these columns (one-hot), so they are "
+                       "read as one label")
             return replaced(table, run[0], [words[n] for n in values.argmax(axis=1)],
                              {n: "part of the label" for n in run[1:]}, "label")
     return table

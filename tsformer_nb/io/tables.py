@@ -194,7 +194,7 @@ def _with_point(field: str) -> str:
 def without_preamble(
     first: dict[int, str],  # the first lines of a file, by their numbers
 ) -> tuple[dict[int, str], int]:  # the same without remarks above the header and units below it, and how many these are
-    "What some programs write around a header: the name of a device, a date, settings; below the header the units."
+    "Leave out what some programs write above a header (a device, a date, settings) and below it (the units)."
     numbers, lines = [*first], [*first.values()]
     if len(lines) < 6 or len(lines[-1]) > 100_000:
         return first, 0
@@ -470,7 +470,7 @@ def spread(
         except (ValueError, TypeError):
             series = [np.empty((1, 1))]
         if any(np.ndim(one) != 1 for one in series):
-            raise InputError(f"{table.path}, column {name}: a list holds something else than numbers.") from None
+            raise InputError(f"{table.path}, column {name}: a list holds something other than numbers.") from None
         for step in range(max(map(len, series))):
             cells[len(names)] = np.array([one[step] if step < len(one) else np.nan for one in series])
             names.append(f"{name}_{step}")
