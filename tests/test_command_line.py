@@ -141,6 +141,17 @@ def test_a_mistake_is_one_or_two_lines_and_status_2(arguments, words, tmp_path):
     assert 1 <= len(result.stderr.strip().splitlines()) <= 2
 
 
+def test_keras_starts_without_what_no_command_uses():
+    from tsformer_nb.cli import hidden
+
+    sys.modules.pop("this", None)
+    with pytest.raises(ModuleNotFoundError), hidden("this", "json"):
+        import json  # noqa: F401 (imported before: still there)
+
+        import this  # noqa: F401 (may not be imported)
+    assert "this" not in sys.modules and "json" in sys.modules
+
+
 def test_a_terminal_gets_status_2_and_no_traceback(tmp_path):
     result = tsformer_nb("evaluate", "nowhere", cwd=tmp_path)
     assert result.returncode == 2 and "not a finished run" in result.stderr and "Traceback" not in result.stderr

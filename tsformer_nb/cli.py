@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['SET', 'TEST_FILE', 'COMMANDS', 'Parser', 'number', 'steps_or_time', 'step_or_time', 'time_span', 'share', 'layout_of',
-           'parser', 'messages_shown', 'error_sentence', 'interruptible', 'postponed', 'start_keras', 'data_command',
-           'train_command', 'evaluate_command', 'predict_command', 'export_command', 'publish_command', 'main',
-           'command']
+           'parser', 'messages_shown', 'error_sentence', 'interruptible', 'postponed', 'hidden', 'start_keras',
+           'data_command', 'train_command', 'evaluate_command', 'predict_command', 'export_command', 'publish_command',
+           'main', 'command']
 
 # %% ../nbs/library/cli.ipynb #6dd0c97e
 import argparse
@@ -275,11 +275,25 @@ def postponed():
             usual(*pressed[0])
 
 
+@contextmanager
+def hidden(*names: str):
+    "Packages that cannot be found meanwhile, unless they have been imported before."
+    absent = dict.fromkeys(name for name in names if name not in sys.modules)
+    sys.modules.update(absent)  # None: as if it were not installed
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
 def start_keras() -> None:
     "Import Keras without TensorFlow's messages; raises `InputError` if it cannot start."
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Keras imports these three, if they are there, for helpers that no command uses: a third of its time
+    unused = hidden("sklearn", "matplotlib", "pandas")
     try:
-        with silenced(), postponed():  # some of that chatter comes from C++ before any log level is read
+        with unused, silenced(), postponed():  # some of that chatter comes from C++ before any log level is read
             import keras
 
             keras.ops.zeros(1)  # TensorFlow looks for GPUs, and complains, at the first operation
