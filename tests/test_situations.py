@@ -778,3 +778,163 @@ def test_overlapping_windows_of_one_file_a_class_do_not_cross_their_stretches(tm
             for name in set(data.groups) if "run" in name}
     borders = sorted(ends.values())
     assert len(borders) == 4 and all(a[1] < b[0] + 4 for a, b in zip(borders, borders[1:]))
+
+
+# ---------------------------------------------------------------- rows in any order, logs, times, names of steps
+
+@pytest.mark.parametrize("clock", ["t_s", "elapsed [ms]", "Zeit", "q"])
+def test_a_clock_is_a_clock_in_any_order_of_the_rows(clock, tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    frame = log(**{clock: lambda recording, step, _: round(step * .02, 2)})
+    straight = loaded(frame, tmp_path, held_out=0)
+    with pytest.warns(InputWarning, match=f"order: {re.escape(clock)}"):
+        mixed = loaded(frame.sample(frac=1, random_state=1), tmp_path, held_out=0, layout=Layout(id="recording"))
+    assert mixed.n_channels == straight.n_channels == 1
+    np.testing.assert_array_equal(np.sort(mixed.x_train[:, :, 0], axis=0), np.sort(straight.x_train[:, :, 0], axis=0))
+
+
+def segmented(hours=12, label=int, channels=5, first=False):
+    "A log of noisy tones whose state comes back."
+    state = np.repeat(np.arange(hours) % 3, 80)
+    frame = pandas.DataFrame({f"EMG{n}": RNG.normal(size=len(state)) + np.sin(np.arange(len(state)) * (.5 + state))
+                              for n in range(channels)})
+    frame.insert(0 if first else channels, "stage", state.astype(label))
+    return frame
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("label, channels, first",
+                         [(int, 5, True), (float, 8, False), (int, 12, True), (str, 3, False)])
+def test_a_state_that_comes_back_is_of_a_log(label, channels, first, header, tmp_path):
+    segmented(label=label, channels=channels, first=first).to_csv(tmp_path / "own.csv", index=False, header=header)
+    with pytest.raises(InputError, match="looks like a table with one time step per row.*--window STEPS"):
+        load_dataset(tmp_path / "own.csv")
+    said = command("data", "own.csv", "--window", 20, "--label", 1 if first else "last", cwd=tmp_path)
+    assert said.returncode == 0 and f"20 time steps of {channels} channels, 3 classes" in said.stdout, said.stderr
+
+
+@pytest.mark.parametrize("names", [("rec", "stufe"), ("stufe", "rec")])
+def test_numbers_of_recordings_are_no_classes(names, tmp_path):
+    frame = pandas.DataFrame(RNG.normal(size=(900, 4)), columns=[*"abcd"])
+    columns = {"rec": np.arange(900) // 45, "stufe": np.arange(900) // 45 % 2}
+    frame.insert(0, names[0], columns[names[0]])
+    frame[names[1]] = columns[names[1]]
+    with pytest.raises(InputError, match="looks like a table with one time step per row.*--id"):
+        loaded(frame, tmp_path)
+
+
+def test_series_sorted_by_class_stay_series(tmp_path):
+    frame = wide(400).sort_values("label")
+    steps = [name for name in frame if name != "label"][:12]
+    assert loaded(frame[[*steps, "label"]], tmp_path, held_out=0).x_train.shape == (400, 12, 1)
+
+
+@pytest.mark.parametrize("values", [("Meier", "Abe", "Kim"), (4, 7, 9)])
+@pytest.mark.parametrize("header", [True, False])
+def test_two_columns_that_may_be_the_label_are_asked(values, header, tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    kind = (lambda n: ("gut", "schlecht")[n]) if values[0] == "Meier" else (lambda n: n)
+    frame = pandas.DataFrame(RNG.normal(size=(60, 20)).round(3), columns=[f"w{n}" for n in range(20)])
+    frame.insert(0, "Urteil", [kind(n % 2) for n in range(60)])
+    frame.insert(0, "Kunde", [values[n // 2 % 3] for n in range(60)])
+    if not header and values[0] == "Meier":  # without names, words among the values are a fault
+        pytest.skip("a table of words without a header is refused anyway")
+    frame.to_csv(tmp_path / "own.csv", index=False, header=header)
+    with pytest.raises(InputError, match="each of the columns .* may be the label"):
+        load_dataset(tmp_path / "own.csv")
+    names = ("Urteil", "Kunde") if header else ("2", "1")
+    data = load_dataset(tmp_path / "own.csv", layout=Layout(label=names[0], ignore=(names[1],)), held_out=0)
+    assert data.x_train.shape == (60, 20, 1) and len(data.classes) == 2
+
+
+def test_labels_behind_series_of_whole_numbers(tmp_path):
+    x = RNG.integers(-5, 6, (60, 30))
+    np.savetxt(tmp_path / "own.csv", np.c_[x, np.arange(60) % 2], fmt="%d", delimiter=",")
+    data = load_dataset(tmp_path / "own.csv", held_out=0)
+    assert data.classes == (0, 1) and np.array_equal(data.x_train[:, :, 0], x)
+
+
+@pytest.mark.parametrize("names, channels", [
+    ([f"t-{n}" for n in range(11, -1, -1)], 1), ([f"lag_{n}" for n in range(12, 0, -1)], 1),
+    ([f"{name}(t-{n})" for name in ("temp", "hum") for n in range(5, -1, -1)], 2),
+    ([*(f"var1(t-{n})" for n in range(11, 0, -1)), "var1(t)"], 1),
+    ([f"{month}{year}" for year in (24, 25) for month in ("Jan", "Feb", "Mar", "Apr", "May", "Jun")], 1),
+    ([f"{hour:02}:{minute}" for hour in range(6) for minute in ("00", "30")], 1),
+    ([f"{day:02}.{month:02}.2026" for month in (1, 2) for day in range(1, 7)], 1)])
+def test_names_of_steps_say_their_order(names, channels, tmp_path):
+    x = RNG.normal(size=(30, 12)).round(3)
+    frame = pandas.DataFrame(x, columns=names)
+    if names[0] != "Jan24":
+        frame = frame[sorted(names)]  # as a program sorts them
+    frame["class"] = np.array(["A", "B"])[np.arange(30) % 2]
+    data = loaded(frame, tmp_path, held_out=0)
+    steps = x.reshape(30, channels, -1).transpose(0, 2, 1)
+    order = [0, 1] if channels == 2 and data.channels == ("temp", "hum") else [*range(channels)][::-1]
+    np.testing.assert_allclose(data.x_train, steps[:, :, order], rtol=1e-6)
+
+
+@pytest.mark.parametrize("form, reads", [
+    (lambda s: f"{s // 60:02}:{s % 60:02}", False), (lambda s: f"{s // 60:02}:{s % 60:02}.0", True),
+    (lambda s: f"{s} sec", True), (lambda s: f"0 days 00:{s // 60:02}:{s % 60:02}", True),
+    (lambda s: f"令和8年4月2日 午後{s // 60 + 1}時{s % 60}分", False),
+    (lambda s: f"2. März 2026 08:{s // 60:02}:{s % 60:02} Uhr", True)])
+def test_a_window_in_seconds_needs_times_in_seconds(form, reads, tmp_path):
+    frame = segmented(label=str, channels=2)[:600].rename(columns={"stage": "state"})
+    frame["time"] = [form(n) for n in range(len(frame))]
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    said = command("data", "own.csv", "--window", "20s", cwd=tmp_path)
+    if reads:
+        assert said.returncode == 0 and ": 20 time steps of 2 channels" in said.stdout, said.stderr
+    else:  # hours or minutes? or steps of a minute
+        assert said.returncode == 2 and ("the unit of time is not known" in said.stderr
+                                         or "is shorter than a time step" in said.stderr), said.stderr
+    said = command("data", "own.csv", "--window", 20, cwd=tmp_path)
+    assert said.returncode == 0 and ": 20 time steps of 2 channels" in said.stdout, said.stderr
+
+
+@pytest.mark.parametrize("sensor", ["tag", "Kanal", "センサー"])
+def test_a_log_with_a_row_for_each_sensor(sensor, tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    frame = long_log()
+    frame["ay"] = -frame["ax"]
+    stacked = frame.melt([name for name in frame if name not in ("ax", "ay")], var_name=sensor)
+    with pytest.warns(InputWarning, match=f"{sensor} names the sensor of each row"):
+        data = loaded(stacked.sort_values("ms", kind="stable"), tmp_path, layout=Layout(window=25), held_out=0)
+    assert data.channels == ("ax", "ay") and np.array_equal(data.x_train[:, :, 0], -data.x_train[:, :, 1])
+
+
+@pytest.mark.parametrize("name", ["maschine", "device_name"])
+def test_machines_that_take_turns_in_a_log_are_asked(name, tmp_path):
+    frame = long_log().loc[lambda frame: frame.index.repeat(2)].reset_index(drop=True)
+    frame[name] = np.array(["M1", "M2"])[frame.index % 2]
+    frame["ms"] += 3 * (frame.index % 2)
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    said = command("data", "own.csv", "--window", 25, cwd=tmp_path)
+    assert said.returncode == 2 and f"separate them with --id {name}" in said.stderr
+    said = command("data", "own.csv", "--window", 25, "--id", name, cwd=tmp_path)
+    assert said.returncode == 0 and "25 time steps, 2 classes" in said.stdout, said.stderr
+
+
+def test_codes_of_sensors_may_be_numbers(tmp_path):
+    frame = log(t=lambda recording, step, _: step)
+    both = pandas.concat([frame.assign(code=17, value=frame["ax"]), frame.assign(code=33, value=-frame["ax"])])
+    both = both.sort_values(["recording", "t"], kind="stable")[["code", "value", "t", "recording", "label"]]
+    data = loaded(both, tmp_path, held_out=0)
+    assert data.channels == ("17", "33") and np.array_equal(data.x_train[:, :, 0], -data.x_train[:, :, 1])
+
+
+def test_a_prediction_knows_the_columns_of_training(tmp_path):
+    frame = log(ticks=lambda recording, step, _: step * 20).rename(columns={"recording": "rec"})
+    frame.to_csv(tmp_path / "train.csv", index=False)
+    assert command("train", "--data", "train.csv", "--id", "rec", "--model", "kernels", "--out", "run",
+                   cwd=tmp_path).returncode == 0
+    new = log(ticks=lambda recording, step, _: step * 20).rename(columns={"recording": "rec"}).drop(columns="label")
+    for name, table in (("straight", new), ("mixed", new.sort_values(["ticks", "ax"]))):
+        table[["ax", "ticks", "rec"]].to_csv(tmp_path / f"{name}.csv", index=False)
+    said = {name: command("predict", "run", f"{name}.csv", cwd=tmp_path).stdout.splitlines()[1:]
+            for name in ("straight", "mixed")}
+    assert len(said["straight"]) == 16 and sorted(said["straight"]) == sorted(said["mixed"])
+    assert [line.split(",")[0] for line in said["straight"]] == ["walk", "run"] * 8

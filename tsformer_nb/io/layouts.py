@@ -374,7 +374,8 @@ def _log_by_sensor(table: Table, layout: Layout) -> Table:
     left = [n for n in range(table.cells.shape[1]) if n not in known and len(np.unique(keys_of(table, n))) > 1]
     roles.time = known_column(table, TIMES, layout.time, "--time")
     if roles.time is None:
-        roles.time = next((n for n in left if is_words(table, n) and like_times(table.texts(n))), None)
+        rises = lambda n: (np.diff(as_numbers(table, n)) < 0).mean() < .02 and len(np.unique(keys_of(table, n))) > 64
+        roles.time = next((n for n in left if (like_times(table.texts(n)) if is_words(table, n) else rises(n))), None)
     words = [n for n in left if n != roles.time and is_words(table, n) and not like_times(table.texts(n)[:50])]
     words = [n for n in words if not layout.channels and len(np.unique(keys_of(table, n))) <= 64]
     pairs = lambda *columns: len({*zip(*(keys_of(table, n).tolist() for n in columns))})
