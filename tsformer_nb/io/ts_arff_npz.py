@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['LONGEST_LABEL', 'LARGEST_PADDING', 'Header', 'QUOTED', 'ATTRIBUTE', 'TYPES', 'LARGEST_ARRAY', 'Arrays',
-           'PARTS_OF_KEYS', 'KINDS', 'text_lines', 'checked_labels', 'warn_of_undeclared', 'channels_from',
-           'recordings_from', 'no_data', 'read_ts', 'fields_of', 'Attribute', 'read_arff', 'kind_of', 'sorted_out',
-           'read_arrays', 'read_npz']
+           'PARTS_OF_KEYS', 'KINDS', 'PART_WORDS', 'JSON', 'text_lines', 'checked_labels', 'warn_of_undeclared',
+           'channels_from', 'recordings_from', 'no_data', 'read_ts', 'fields_of', 'Attribute', 'read_arff', 'kind_of',
+           'sorted_out', 'series_of', 'texts_of', 'read_arrays', 'read_npz', 'part_of', 'table_of']
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #201b08fb
+import json
 import re
+import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +23,8 @@ import numpy as np
 
 from .files import InputError, InputWarning, check_lines, encoding_of, open_text, read_text
 from .recordings import LARGEST_VALUE, PLAIN_NUMBER, Recordings, labels_from
+from .roles import LABELS, columns_called
+from .tables import Table, read_any_table, spread
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #c47d7ca8
 def text_lines(
@@ -292,7 +296,7 @@ def _attribute(path: Path, n_line: int, text: str, inside: bool) -> Attribute:
     name = found[1].strip("'\"")[:40]
     if kind.startswith("{"):
         return Attribute(n_line, name, "words", tuple(map(str.strip, fields_of(kind.strip("{} \t")))), inside)
-    word = kind.split()[0].lower()
+    word = re.split(r"[\s\[]", kind)[0].lower()  # KEEL writes a range behind it: real[0, 1]
     if word not in TYPES:
         hint = "time stamps are not read; remove the column" if word == "date" else "expected numeric, or {class,class}"
         raise InputError(f"{path}, line {n_line}: the attribute {name} has the type {word[:20]!r}; {hint}.")
@@ -312,7 +316,7 @@ def _attributes(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[list[Attr
             inside = False
         elif word == "@data" and not inside:
             return attributes, n_line
-        elif word != "@relation":
+        elif word not in ("@relation", "@input", "@inputs", "@output", "@outputs"):  # the last four in KEEL's files
             raise InputError(f"{path}, line {n_line}: expected @attribute, {'@end' if inside else '@data'} "
                              f"or a comment with %, found {text[:20]!r}.")
     raise no_data(path, n_line)
@@ -424,19 +428,16 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
         shape, _, dtype = read(file)
     if dtype.hasobject:
         raise InputError(f"{path}: the array {name} holds Python objects, which are not read because a pickle can run "
-                         "any program; save numbers, for series of unequal length padded with NaN, and labels as str.")
-    size = prod(shape) * dtype.itemsize
-    if size > LARGEST_ARRAY:
-        raise InputError(f"{path}: the array {name} of shape {shape} takes {size / 2**30:.0f} GB; "
-                         f"split the file into parts below {LARGEST_ARRAY / 2**30:.0f} GB.")
-    if size > member.file_size:
+                         "any program; save numbers, for series of unequal length padded with NaN, and labels as str: "
+                         "y.astype(str).")
+    if _checked_size(path, name, shape, dtype.itemsize) > member.file_size:
         raise InputError(f"{path}: the array {name} is incomplete; save the file again.")
     with archive.open(member) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #b2185fab
 Arrays = dict[str, np.ndarray]
-PARTS_OF_KEYS = {"train": re.compile("train", re.I), "test": re.compile("test", re.I)}
+PARTS_OF_KEYS = {"train": re.compile("train(ing)?", re.I), "test": re.compile("test(ing)?", re.I)}
 KINDS = {"x": re.compile("x|data|(time)?series|inputs?|samples?", re.I),
          "y": re.compile("y|labels?|targets?|class(es)?", re.I),
          "group": re.compile("subjects?|persons?|groups?|participants?", re.I)}
@@ -474,6 +475,14 @@ def sorted_out(
     return parts
 
 
+def _checked_size(path: Path, name: str, shape: tuple[int, ...], itemsize: int) -> int:  # bytes
+    "Raises `InputError` for an array that would fill the memory."
+    if (size := prod(shape) * itemsize) > LARGEST_ARRAY:
+        raise InputError(f"{path}: the array {name} of shape {shape} takes {size / 2**30:.0f} GB; "
+                         f"split the file into parts below {LARGEST_ARRAY / 2**30:.0f} GB.")
+    return size
+
+
 def _npz_arrays(path: Path) -> dict[str, Arrays]:
     "The arrays of each part, as they were saved."
     with zipfile.ZipFile(path) as archive:
@@ -494,13 +503,36 @@ def _mat_arrays(path: Path) -> dict[str, Arrays]:
              for part, arrays in sorted_out(path, [*held]).items()}
     for arrays in parts.values():
         if "y" in arrays:
-            n, shape = arrays["y"].size, arrays["x"].shape
-            arrays["y"] = np.char.strip(y) if (y := arrays["y"].ravel()).dtype.kind == "U" else y
-            if shape[0] != n and shape.count(n) == 1:
-                warnings.warn(f"{path}: x has the shape {shape}; its axis {shape.index(n) + 1} is read as that of the "
-                              f"series, because there are {n} labels.", InputWarning, stacklevel=6)
-                arrays["x"] = np.moveaxis(arrays["x"], shape.index(n), 0)
+            y, shape = arrays["y"], arrays["x"].shape
+            arrays["y"] = np.char.strip(y) if y.dtype.kind == "U" else y
+            size = y.size if y.size in y.shape else max(y.shape)
+            if shape.count(size) == 1 and (axis := shape.index(size)):
+                warnings.warn(f"{path}: x has the shape {shape}; its axis {axis + 1} is read as that of the "
+                              f"series, because there are {size} labels.", InputWarning, stacklevel=6)
+                arrays["x"] = np.moveaxis(arrays["x"], axis, 0)
     return parts
+
+
+def _hdf5_arrays(path: Path) -> dict[str, Arrays]:
+    "The same of an HDF5 file; the name of a group is part of the name of its arrays."
+    import h5py  # Keras needs it as well
+
+    with h5py.File(path) as file:
+        held: dict[str, h5py.Dataset] = {}
+        file.visititems(lambda name, item: held.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        return {part: {kind: _hdf5_array(path, name, held[name]) for kind, name in arrays.items()}
+                for part, arrays in sorted_out(path, [*held]).items()}
+
+
+def _hdf5_array(path: Path, name: str, held) -> np.ndarray:
+    "One array of an HDF5 file: numbers, words, or series of unequal length."
+    _checked_size(path, name, held.shape, held.dtype.itemsize)
+    values = held[()]
+    if getattr(values, "dtype", np.dtype(object)).kind != "O":
+        return values
+    if all(isinstance(one, bytes) for one in np.ravel(values)):
+        return np.char.decode(np.asarray(values, bytes), "utf-8")
+    return _without_cells(np.asarray(values, object))
 
 
 def _without_cells(array: np.ndarray) -> np.ndarray:
@@ -519,8 +551,11 @@ def _without_cells(array: np.ndarray) -> np.ndarray:
     return x
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #d6628ad1
-def _series(path: Path, x: np.ndarray) -> np.ndarray:
-    "The array x as (n_series, n_timesteps, n_channels) float64."
+def series_of(
+    path: Path,  # of the file, for messages
+    x: np.ndarray,  # (n_series, n_timesteps) or (n_series, n_timesteps, n_channels)
+) -> np.ndarray:  # (n_series, n_timesteps, n_channels) float64
+    "An array of series; raises `InputError` if it has another shape, or holds what is no number."
     if x.dtype.kind not in "buif":
         raise InputError(f"{path}: x has the type {str(x.dtype)[:40]}; real numbers are needed: x.astype('float64')"
                          + (", or its absolute value." if x.dtype.kind == "c" else "."))
@@ -541,10 +576,21 @@ def _series(path: Path, x: np.ndarray) -> np.ndarray:
     return values
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #4cb7e50e
-def _texts(path: Path, y: np.ndarray, n_series: int) -> list[str]:
-    "The array y as texts, one per series."
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
+def texts_of(
+    path: Path,  # of the file, for messages
+    y: np.ndarray,  # words or whole numbers: of any shape with one for each series, or a column for each class
+    n_series: int,
+) -> list[str]:  # (n_series,)
+    "An array of labels as texts; raises `InputError` if it does not hold one for each series."
+    if y.ndim and y.size == n_series == max(y.shape):  # a column, a row, ..
+        y = y.ravel()
+    if y.ndim == 2 and y.dtype.kind in "buif" and 1 < n_series in y.shape and 1 not in y.shape:
+        rows = y if len(y) == n_series else y.T
+        marked = rows == rows.max()
+        if (marked.sum(axis=1) == 1).all() and (marked | (rows == rows.min())).all():
+            warnings.warn(f"{path}: y has the shape {y.shape}, a column for each class (one-hot); it is read as the "
+                          f"classes 0 to {rows.shape[1] - 1}.", InputWarning, stacklevel=4)
+            y = marked.argmax(axis=1)
     if y.ndim != 1 or y.dtype.kind not in "buifSU":
         hint = " (np.argmax(y, axis=1) turns one column for each class into labels)" if y.ndim == 2 else ""
         raise InputError(f"{path}: y has the shape {y.shape} and the type {str(y.dtype)[:40]}; "
@@ -562,7 +608,7 @@ def _texts(path: Path, y: np.ndarray, n_series: int) -> list[str]:
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #6a91e7f9
 def read_arrays(
-    path: str | Path,  # an .npz or .mat file
+    path: str | Path,  # an .npz, .mat or HDF5 file
 ) -> dict[str, Recordings]:  # {"": ..}, or the parts {"train": .., "test": ..}
     """Read the arrays x and y, or x_train, y_train, x_test and y_test; keys are matched without case.
 
@@ -583,21 +629,239 @@ def read_npz(
 def _parse_arrays(path: Path) -> dict[str, Recordings]:
     "Arrays, then what they must be."
     try:
-        parts = (_mat_arrays if path.suffix.lower() == ".mat" else _npz_arrays)(path)
+        parts = {".npz": _npz_arrays, ".mat": _mat_arrays}.get(path.suffix.lower(), _hdf5_arrays)(path)
     except (InputError, OSError):
         raise
     except MemoryError:
         raise InputError(f"{path} does not fit into memory; split it into parts.") from None
-    except Exception as error:  # a zip archive with anything in it: zipfile and NumPy raise a dozen different errors
-        way = "write it with np.savez(path, x=..., y=...)" if path.suffix.lower() != ".mat" else "save it with -v7"
+    except Exception as error:  # a file with anything in it: zipfile, NumPy and h5py raise a dozen different errors
+        way = {".npz": "write it with np.savez(path, x=..., y=...)", ".mat": "save it with -v7"}.get(
+            path.suffix.lower(), "write it again")
         raise InputError(f"{path} is not a complete {path.suffix.lower()} file ({str(error)[:100]}): {way}.") from None
     return {part: _as_recordings(path, arrays) for part, arrays in parts.items()}
 
 
 def _as_recordings(path: Path, arrays: Arrays) -> Recordings:
-    found = Recordings(path, _series(path, arrays["x"]), unit="item")
+    found = Recordings(path, series_of(path, arrays["x"]), unit="item")
     if (groups := arrays.get("group")) is not None:
-        found = replace(found, groups=np.array(_texts(path, groups.ravel(), len(found.x))))
+        found = replace(found, groups=np.array(texts_of(path, groups, len(found.x))))
     if (y := arrays.get("y")) is None:
         return found
-    return replace(found, labels=checked_labels(found, _texts(path, y, len(found.x))))
+    return replace(found, labels=checked_labels(found, texts_of(path, y, len(found.x))))
+
+# %% ../../nbs/library/ts_arff_npz.ipynb #arrays-parts
+PART_WORDS = {"train": re.compile("train|訓練|学習"), "test": re.compile("test|テスト|評価|holdout|hold-out"),
+              "validation": re.compile("val|dev|検証")}
+
+
+def part_of(
+    text: str,  # "Training", "PublicTest", "valid"
+) -> str:  # "train", "test" or "validation"; "": it is none
+    "The part that a word names."
+    known = r"(public|private)?[ _-]?(train(ing|ed)?|test(ing)?|val(id(ation|ate)?)?|dev(el(opment)?)?|hold-?out|" \
+            r"(訓練|学習|テスト|評価|検証)(用|データ)*)[ _-]?(set|data|part|split)?[ _-]?\d?"
+    if not re.fullmatch(known, text.strip().lower()):
+        return ""
+    return next(part for part, form in PART_WORDS.items() if form.search(text.lower()))
+
+
+# %% ../../nbs/library/ts_arff_npz.ipynb #arrays-json
+JSON = (".json", ".jsonl", ".ndjson")
+
+
+def _read_json(path: Path) -> Table:
+    "Records with a series each, or columns, as JSON; a record whose series has times or channels becomes rows."
+    import pandas
+
+    with open_text(path, "rt", encoding=encoding_of(path)) as file:
+        held = _parsed_json(path, file.read())
+    if isinstance(held, dict) and (kinds := {key: kind_of(key) for key in held if isinstance(held[key], list)}):
+        if {"x", "y"} <= {kind[1] for kind in kinds.values() if kind}:
+            held = _records_of_arrays(path, held, kinds)
+    inner = [one for one in held.values() if _are(one, dict)] if isinstance(held, dict) else []
+    held = inner[0] if len(inner) == 1 else held  # {"data": [{..}, ..]}
+    if isinstance(held, dict) and {"columns", "data"} <= {*held}:
+        frame = pandas.DataFrame(held["data"], columns=held["columns"])
+    elif _are(held, dict):
+        frame = pandas.json_normalize(held)
+    elif _are(held, list) and not _are(held[0], list):
+        frame = pandas.DataFrame(held)
+    elif isinstance(held, dict) and held and all(isinstance(one, (list, dict)) for one in held.values()) and not all(
+            _are(one, (list, dict)) for one in held.values()):
+        frame = pandas.DataFrame({key: pandas.Series(one) for key, one in held.items()})
+    else:
+        raise InputError(f"{path} holds neither records nor columns; write a record for each series, such as "
+                         '[{"label": "walk", "values": [0.1, 0.2, 0.3]}, ..].')
+    lists = [name for name in frame if all(isinstance(one, list) and one for one in frame[name])]
+    deep = [name for name in lists if isinstance(frame[name].iloc[0][0], (list, dict))]
+    lengths = {tuple(map(len, frame[name])) for name in lists}
+    if deep or len(lists) > 1 and len(lengths) == 1:
+        return _by_step(path, frame, lists)
+    names = tuple(map(str, frame.columns)) if not _are(held, list) else ()
+    cells = {n: _json_column(frame.iloc[:, n], frame.columns[n] in lists) for n in range(frame.shape[1])}
+    return Table(path, pandas.DataFrame(cells), names, None, "record")
+
+
+def _are(values, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(values, list) and bool(values) and all(isinstance(one, kind) for one in values)
+
+
+def _parsed_json(path: Path, text: str):
+    "What a JSON file holds, as a whole or a record a line."
+    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    by_line = len(lines) > 1 and all(line.lstrip().startswith("{") and line.rstrip().endswith("}") for _, line in lines)
+    n = 0
+    try:
+        if not by_line:
+            return json.loads(text)
+        held = []
+        for n, line in lines:
+            held.append(json.loads(line))
+        return held
+    except (ValueError, RecursionError) as error:
+        place = f", line {n}" if n else ""
+        raise InputError(f"{path}{place}: this is not complete JSON ({str(error)[:80]}).") from None
+
+
+def _records_of_arrays(path: Path, held: dict, kinds: dict) -> list[dict]:
+    "Records from x and y, or x_train, y_train, ..: lists of one length."
+    records = []
+    for part in dict.fromkeys(kind[0] for kind in kinds.values() if kind):
+        own = {kind[1]: held[key] for key, kind in kinds.items() if kind and kind[0] == part}
+        if len({*map(len, own.values())}) > 1:
+            sizes = ", ".join(f"{kind} has {len(values)} entries" for kind, values in own.items())
+            raise InputError(f"{path}: {sizes}: one for each series is needed.")
+        names = {"x": "values", "y": "label", "group": "group"}
+        split = {"split": part} if part else {}
+        records += [split | {names[kind]: one for kind, one in zip(own, row)} for row in zip(*own.values())]
+    return records
+
+
+def _json_column(column, is_list: bool) -> np.ndarray:
+    "Numbers and lists unchanged, everything else as text."
+    if is_list or column.dtype.kind in "iuf":
+        return column.to_numpy()
+    return column.astype(object).where(column.notna(), "").astype(str).to_numpy(object)
+
+
+def _by_step(path: Path, frame, lists: list[str]) -> Table:
+    "A row for each time step, from records that hold lists: of a channel each, of steps with several, of named values."
+    import pandas
+
+    rest = [name for name in frame if name not in lists]
+    rows: list[dict] = []
+    owner: list[int] = []
+    turned = False
+    for n, record in enumerate(frame.to_dict("records")):
+        columns: dict = {}
+        for name in lists:
+            if _are(record[name], dict):
+                for step in record[name]:
+                    columns |= {key: [one.get(key) for one in record[name]] for key in step if key not in columns}
+                continue
+            values = record[name]
+            if _are(values, list):
+                if len({*map(len, values)}) > 1:
+                    raise InputError(f"{path}, record {n + 1}: the steps of {name} have unequal numbers of channels.")
+                if len(values) < len(values[0]):
+                    values, turned = [*zip(*values)], True
+                columns |= {f"{name}_{channel}": one for channel, one in enumerate(zip(*values), 1)}
+            else:
+                columns[name] = values
+        if len({*map(len, columns.values())}) != 1:
+            raise InputError(f"{path}, record {n + 1}: its lists have unequal lengths; one value of each is needed for "
+                             "a time step.")
+        size = len(next(iter(columns.values())))
+        rows.append(columns | {name: [record[name]] * size for name in rest})
+        owner += [n + 1] * size
+    if turned:
+        warnings.warn(f"{path}: its series have fewer steps than channels, so they are read as (channels, steps).",
+                      InputWarning, stacklevel=5)
+    long = pandas.concat([pandas.DataFrame(one) for one in rows], ignore_index=True)
+    if not any(str(name).lower() in ("id", "series", "recording") for name in long):
+        long.insert(0, "recording", owner)
+    cells = {n: _json_column(long.iloc[:, n], False) for n in range(long.shape[1])}
+    return Table(path, pandas.DataFrame(cells), tuple(map(str, long.columns)), np.array(owner), "record")
+
+
+# %% ../../nbs/library/ts_arff_npz.ipynb #arrays-tables
+def table_of(
+    path: Path,  # text, Parquet, Excel, JSON or LabVIEW's text
+) -> Table:
+    "The columns of a table in any format; raises `InputError` for a faulty file."
+    kind = Path(path.name.lower().removesuffix(".gz")).suffix
+    if kind in JSON:
+        return spread(read_text(path, _read_json))
+    return {".lvm": _read_lvm, ".xlsx": _read_sheets}.get(kind, read_any_table)(path)
+
+
+def _read_text_of(path: Path, text: str) -> Table:
+    "Read a table from a text that was made of a file; messages name the file."
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        place = Path(folder, "table.txt")
+        place.write_text(text, encoding="utf-8")
+        try:
+            table = replace(read_any_table(place), path=path)
+        except InputError as error:
+            raise InputError(str(error).replace(str(place), str(path))) from None
+    for one in told:
+        warnings.warn(str(one.message).replace(str(place), str(path)), one.category, stacklevel=4)
+    return table
+
+
+def _read_lvm(path: Path) -> Table:
+    "A text of LabVIEW without its two headers: empty lines take their place, so that lines keep their numbers."
+    lines = read_text(path, lambda path: open_text(path, "rt", encoding=encoding_of(path)).read().splitlines())
+    ends = [n for n, line in enumerate(lines) if line.startswith("***End_of_Header***")]
+    if len(ends) > 2:
+        raise InputError(f"{path}, line {ends[2] + 1}: a second block of measurements begins; export each as CSV.")
+    body = [line.rstrip("\t") for line in lines[ends[-1] + 1 if ends else 0:]]
+    fields = {line.count("\t") for line in body[1:] if line}
+    if body and fields == {body[0].count("\t") - 1}:
+        body[0] = body[0].removesuffix("\tComment")  # seldom used, and then in the first row only
+    return _read_text_of(path, "\n" * (len(lines) - len(body)) + "\n".join(body))
+
+
+def _read_sheets(path: Path) -> Table:
+    "An Excel file; sheets with the same columns become one table, with a column for the name of the sheet."
+    try:
+        import openpyxl
+        import pandas
+
+        if len(openpyxl.load_workbook(path, read_only=True).sheetnames) < 2:
+            return read_any_table(path)
+        sheets = pandas.read_excel(path, sheet_name=None, header=None, dtype=object, keep_default_na=False)
+    except Exception:  # said better by the reader of one sheet
+        return read_any_table(path)
+    rows = {name: [["" if one is None or one != one else str(one).strip() for one in row]
+                   for row in sheet.to_numpy(object)] for name, sheet in sheets.items() if sheet.size}
+    if len(rows) < 2 or min(len(row[0]) for row in rows.values()) < 2:
+        return read_any_table(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)
+        tables = {name: _read_text_of(path, "\n".join(map("\t".join, found))) for name, found in rows.items()}
+    first = next(iter(tables.values()))
+    if any(table.names != first.names or table.cells.shape[1] != first.cells.shape[1] for table in tables.values()):
+        return read_any_table(path)  # which asks for one of them
+    parts = all(part_of(name) for name in tables)
+    counted = len({name.rstrip("0123456789 ()") for name in tables}) < 2  # Sheet1, Sheet2
+    if not parts and (counted or columns_called(first, LABELS)):
+        raise InputError(f"{path} has {len(tables)} sheets with the same columns ({', '.join(tables)[:80]}), and it is "
+                         "not clear whether their names are classes: call each sheet like the class that it holds and "
+                         "leave out columns of labels, or save one sheet as CSV.")
+    column = "split" if parts else "label"
+    cells = [np.repeat([*tables], [len(table.cells) for table in tables.values()]).astype(object)]
+    cells += [np.concatenate([np.array(table.column(n), object) for table in tables.values()])
+              for n in range(first.cells.shape[1])]
+    warnings.warn(f"{path}: its sheets {', '.join(tables)[:80]} have the same columns and are read as one table; the "
+                  f"name of a sheet is the {'part' if parts else 'class'} of its rows.", InputWarning, stacklevel=4)
+    numbered = np.concatenate([[table.line(row) for row in range(len(table.cells))] for table in tables.values()])
+    return Table(path, pandas.DataFrame(dict(enumerate(map(_typed, cells)))),
+                 (column, *first.names) if first.names else (), numbered, "row")
+
+
+def _typed(values: np.ndarray) -> np.ndarray:
+    "Objects as numbers if all are."
+    return values.astype(np.float64) if all(isinstance(one, (int, float)) for one in values) else values
+
