@@ -16,17 +16,18 @@ import numpy as np
 
 from .files import InputError, InputWarning
 from .layouts import from_table, rates_told
-from .recordings import Layout, Recordings, Role, labels_from
+from .recordings import PLAIN_NUMBER, Layout, Recordings, Role, labels_from
 from .roles import (GROUPS, IDS, LABELS, TIMES, Roles, clocks_of, columns_called, find_column, ignored,
                                   is_index, is_words, known_column, label_texts, named, seconds_in, seconds_of, shown,
                                   time_step, unit_of)
 from .tables import ENDINGS, Table, first_lines
-from .ts_arff_npz import PARTS_OF_KEYS, kind_of, series_of, table_of, texts_of
+from .ts_arff_npz import PARTS_OF_KEYS, checked_labels, kind_of, series_of, table_of, texts_of
 from .windows import resampled_by, window_starts
 
 # %% ../../nbs/library/folders.ipynb #b425413e
 RECORDINGS = (*ENDINGS, ".lvm", ".wav", ".npy")  # files that may be one recording
-DAY = re.compile(r"(?<!\d)((19|20)\d\d([-_.]?)[01]\d\3[0-3]\d|[0-3]\d([-_.])[01]\d\4(19|20)?\d\d)(?!\d)"
+DAY = re.compile(r"(?<!\d)((19|20)\d\d([-_.]?)[01]\d\3[0-3]\d|[0-3]\d([-_.])[01]\d\4(19|20)\d\d|"
+                 r"\d{4}年\d+月\d+日)(?!\d)"
                  r"([T_ -]?\d\d([-.:h])\d\d[-.:m]\d\d|[T_ -]?\d{6}(?!\d))?")  # with the time of day, or without
 NUMBERED = re.compile(r"(.*?[^\W\d_])[ ._-]*\(?\d+\)?")  # walk_001, walk.001, walk (1)
 
@@ -89,9 +90,14 @@ def _possible(parts: list[list[str]]) -> dict[int, list[str]]:  # number of the 
             return {n + 1: part}
         once = len({*zip(told, part)} if told else {*part}) == len(part)
         counter = number[n] and (before[n] or len({*part}) > 20 or once)
-        alike = lambda other: len({*zip(part, other)}) == len({*part}) == len({*other})
-        if several and not counter and not any(map(alike, found.values())):
+        if not several or counter:
+            continue
+        alike = next((k for k, other in found.items()
+                      if len({*zip(part, other)}) == len({*part}) == len({*other})), None)
+        if alike is None:
             found[n + 1] = part
+        elif not number[n]:  # sit_down, stand_up
+            found[alike] = [f"{a}_{b}" for a, b in zip(found[alike], part)]
     return found
 
 
@@ -108,7 +114,7 @@ def classes_in(
     paths = _tables(folder)
     parts = _parts_of_names(paths)
     if chosen and re.fullmatch(r"\d+(,\d+)*", chosen) and all(0 < int(one) <= len(parts) for one in chosen.split(",")):
-        labels = [" ".join(one) for one in zip(*(parts[int(one) - 1] for one in chosen.split(",")))]
+        labels = ["_".join(one) for one in zip(*(parts[int(one) - 1] for one in chosen.split(",")))]
     elif parts:
         possible = _possible(parts)
         labels = [*possible.values()][0] if len(possible) == 1 else []
@@ -360,32 +366,47 @@ def _array(path: Path) -> np.ndarray:
     return table.numbers([*range(table.cells.shape[1])])
 
 
-def _entries(path: Path, n_series: int) -> list[str]:
+def _entries(path: Path, where: Path, n_series: int) -> list[str]:
     "The labels or groups in a file of their own: a column or a row of words or numbers, or a column for each class."
+    wrong = lambda lines: InputError(f"{path} has {lines} lines, {where} has {n_series} series: one for each is "
+                                     "needed.")
     if _ending(path) == ".npy":
-        return texts_of(path, _array(path), n_series)
+        if (values := _array(path)).ndim and n_series not in (values.size, *values.shape):
+            raise wrong(len(values))
+        texts = texts_of(path, values, n_series)
+        checked_labels(Recordings(path, values, unit="item"), texts)
+        return texts
     table = table_of(path)
-    columns = [n for n in range(table.cells.shape[1]) if table.cells.shape[1] == 1 or not is_index(table, n)]
-    columns = [n for n in columns_called(table, LABELS) if len(columns) > 1][:1] or columns
-    if len(columns) > 1 and not any(is_words(table, n) for n in columns):
-        return texts_of(path, table.numbers(columns), n_series)
-    if len(columns) > 1 and len(table.cells) == 1:
-        texts = [table.texts(n)[0] for n in columns]
-    elif len(columns) > 1:
-        names = ", ".join(named(table, n) for n in columns[:6])
-        raise InputError(f"{path}: it is not clear which of its columns {names} holds the labels; leave one in the "
-                         "file.")
-    else:
-        texts = label_texts(table, columns[0])
-    if len(texts) == n_series + 1 and texts[0] not in texts[1:] and not table.names:
-        table.warn(f"the first line, {texts[0][:20]!r}, is read as the name of the column")
-        texts = texts[1:]
+    columns, names = _without_counts(table, n_series)
+    if len(columns) > 1 and len(columns) == n_series:
+        columns = [[text for column in columns for text in column]]
+    if called := [n for n, name in enumerate(names) if name.strip().lower() in LABELS]:
+        columns, names = [columns[called[0]]], ()
+    if len(columns) > 1 and all(PLAIN_NUMBER.fullmatch(text) for column in columns for text in column):
+        found = texts_of(path, np.array(columns, dtype=np.float64).T, n_series)
+        return [names[int(text)] for text in found] if names else found
+    if len(columns) != 1:
+        raise InputError(f"{path}: it is not clear which of its {len(columns)} columns holds the labels; leave one in "
+                         "the file.")
+    texts = columns[0] if "" not in columns[0] else label_texts(table, table.cells.shape[1] - 1)
     if len(texts) != n_series:
-        raise InputError(f"{path} has {len(texts)} lines, but there are {n_series} series: one for each is needed.")
+        raise wrong(len(texts))
     if "" in texts:
         raise InputError(f"{table.place(texts.index(''))}: the series has no label; fill it in, or remove it in both "
                          "files.")
     return texts
+
+
+def _without_counts(table: Table, n_series: int) -> tuple[list[list[str]], tuple[str, ...]]:
+    "The columns of a table, as texts, without those that count, and without a header above words; and their names."
+    columns = [table.texts(n) for n in range(table.cells.shape[1])]
+    names = table.names
+    if not names and len(table.cells) == n_series + 1 and all(one[0] not in one[1:] for one in columns):
+        table.warn(f"the first line, {', '.join(filter(None, (one[0] for one in columns)))[:40]}, is read as a header")
+        columns, names = [one[1:] for one in columns], tuple(one[0] for one in columns)
+    counts = lambda one: all(text.isdigit() for text in one) and {*np.diff([*map(int, one)]).tolist()} == {1}
+    kept = [n for n, one in enumerate(columns) if not counts(one)] if len(columns) > 1 else [0]
+    return [columns[n] for n in kept], tuple(names[n] for n in kept) if names else ()
 
 
 def _of_pair(files: dict, part: str, layout: Layout) -> Recordings:
@@ -403,12 +424,12 @@ def _of_pair(files: dict, part: str, layout: Layout) -> Recordings:
         x, where = _array(files["x"]), files["x"]
     else:
         table, where = table_of(files["x"]), files["x"]
-        entries = {kind: _entries(files[kind], len(table.cells)) for kind in ("group", "y") if kind in files}
         if table.names or layout.window or layout.id:
-            return _of_columns(table, entries, layout)
+            return _of_columns(table, {kind: _entries(files[kind], where, len(table.cells)) for kind in ("group", "y")
+                                       if kind in files}, layout)
         x = table.numbers([*range(table.cells.shape[1])])
     x = series_of(where, x)
-    words = {kind: _entries(files[kind], len(x)) for kind in {"y", "group"} & set(files)}
+    words = {kind: _entries(files[kind], where, len(x)) for kind in {"y", "group"} & set(files)}
     if x.shape[2] == 1 and _flows(x[:, :, 0], words["y"]):
         raise InputError(f"{where} looks like a log: each row continues the one before. Cut it into windows with "
                          "--window STEPS.")
@@ -428,7 +449,13 @@ def _of_columns(table: Table, entries: dict[str, list[str]], layout: Layout) -> 
         one.lower().startswith(kind) for one in names if kind != "y" or one == "label") for kind in entries)
     table = replace(table, cells=pandas.DataFrame(cells), names=(*names, *added))
     group = layout.group or (added[0] if len(added) > 1 else None)
-    return from_table(table, replace(layout, label=layout.label or added[-1], group=group))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = from_table(table, replace(layout, label=layout.label or added[-1], group=group))
+    for one in told:
+        if not str(one.message).endswith("is read as the label."):  # it is a column of the other file
+            warnings.warn(str(one.message), one.category, stacklevel=3)
+    return found
 
 
 def _flows(rows: np.ndarray, labels: list[str]) -> bool:
@@ -480,8 +507,12 @@ def _size_of(path: Path) -> tuple[int, int, bool] | None:  # rows, columns, whet
             table = table_of(path)
     except InputError:
         return None
-    columns = [n for n in range(table.cells.shape[1]) if table.cells.shape[1] == 1 or not is_index(table, n)]
-    texts = table.texts(columns[0]) if len(columns) == 1 else []
+    if table.cells.shape[1] > 3:
+        return len(table.cells), table.cells.shape[1], False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)
+        columns, _ = _without_counts(table, len(table.cells) - 1)
+    texts = columns[0] if len(columns) == 1 else []
     return len(table.cells), len(columns), 2 * len({*texts}) <= len(texts) > 0
 
 
@@ -501,8 +532,12 @@ def intervals_in(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)
             table = table_of(path)
-            if table.cells.shape[1] > 8:
+            if table.cells.shape[1] > 8 or len(table.cells) < 2:
                 return None
+            if not table.names and isinstance(table.cells, np.ndarray) and table.cells.dtype.kind == "O":
+                first = [str(one).strip().lower() for one in table.cells[0]]  # a header above dates is not detected
+                if {*first} & {*BEGIN} or {*first} & {*END}:
+                    table = replace(table, cells=table.cells[1:], names=tuple(first), lines=table.lines[1:])
             times = [n for n in range(table.cells.shape[1]) if _moments(table, n) is not None]
     except InputError:
         return None
@@ -545,12 +580,13 @@ def with_intervals(
     import pandas
 
     found = intervals_in(path)
-    time, _ = (find_column(log, layout.time, "--time"), []) if layout.time else clocks_of(
-        log, layout, np.zeros(len(log.cells), int), set())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # said again when the log is read
+        time, _ = clocks_of(log, layout, np.zeros(len(log.cells), int), set())
     at = _moments(log, time) if time is not None else None
     if found is None or at is None or time is None:
         raise InputError(f"{log.path} has no column of times that can be read, so the intervals of {path.name} cannot "
-                         "be found in it; choose it with --time.")
+                         "be found in it; add one, or choose it with --time.")
     start, stop, labels, table = found
     unit = unit_of(log, time) or 1.
     fits = lambda a, b: a[0] >= at.min() - np.ptp(at) / 20 and b[-1] <= at.max() + np.ptp(at) / 20 and (
