@@ -17,7 +17,7 @@ import numpy as np
 from .files import InputError, InputWarning
 from .layouts import from_table, rates_told
 from .recordings import PLAIN_NUMBER, Layout, Recordings, Role, labels_from
-from .roles import (GROUPS, IDS, LABELS, TIMES, Roles, clocks_of, columns_called, find_column, ignored,
+from .roles import (GROUPS, IDS, LABELS, Roles, clocks_of, columns_called, find_column, ignored,
                                   is_index, is_words, known_column, label_texts, named, seconds_in, seconds_of, shown,
                                   time_step, unit_of)
 from .tables import ENDINGS, Table, first_lines
@@ -175,24 +175,39 @@ def read_recording(
                              "channels), and holds numbers.")
         return _of_array(values)
     table = table_of(path)
+    return _recording(table, layout, *_clocks([table], layout))
+
+
+def _clocks(tables: list[Table], layout: Layout) -> tuple[int | None, list[int]]:
+    "The time column of recordings with the same columns, and all that rise or count within every one of them."
+    import pandas
+
+    first = tables[0]
+    cells = {n: np.concatenate([table.column(n) for table in tables]) for n in range(first.cells.shape[1])}
+    joined = replace(first, cells=pandas.DataFrame(cells), lines=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # the roles say it
+        return clocks_of(joined, layout, np.repeat(np.arange(len(tables)), [len(table.cells) for table in tables]),
+                         {*columns_called(first, LABELS), *columns_called(first, GROUPS)})
+
+
+def _recording(table: Table, layout: Layout, time: int | None, clocks: list[int]) -> One:
+    "A table as a recording; raises `InputError` if no column can be a channel."
     aside = ignored(table, layout)
-    roles = Roles(time=find_column(table, layout.time, "--time") if layout.time else None)
-    called = {*columns_called(table, LABELS), *columns_called(table, GROUPS)}
+    roles = Roles(time=time)
+    called = {*columns_called(table, LABELS), *columns_called(table, GROUPS), *clocks}
     left = [n for n in range(table.cells.shape[1]) if n not in called | aside]
-    if roles.time is None:
-        rising = [n for n in left if not is_words(table, n) and _rises(table.numbers([n])[:, 0])]
-        named_so = [n for n in columns_called(table, TIMES) if n in rising or table.names[n].strip().lower() != "t"]
-        roles.time = next((n for n in (*named_so, *rising[:1]) if len(left) > 1), None)
-    roles.give(roles.time, "time", layout.time, "its name, or rises from row to row")
+    roles.give(roles.time, "time", layout.time, "its name, or rises within every recording")
     roles.channels = [find_column(table, one, "--channels") for one in layout.channels] or [
         n for n in left if n != roles.time and not is_words(table, n) and not is_index(table, n)]
     if not roles.channels:
-        raise InputError(f"{path} has no column of numbers that could be a channel.")
+        raise InputError(f"{table.path} has no column of numbers that could be a channel.")
     for column in range(table.cells.shape[1]):
         if column in roles.channels:
             roles.give(column, "channel", layout.channels, "numbers")
         elif column not in roles.why:
-            roles.give(column, "left out", column in aside, "words, a count, or the name of a label")
+            roles.give(column, "left out", column in aside, "rises or counts, as a clock does" if column in clocks else
+                       "words, a count, or the name of a label")
     seconds = seconds_of(table, roles.time) if roles.time is not None else None
     everyone = np.zeros(len(table.cells), int)
     step = time_step(table, roles.time, seconds, everyone)
@@ -202,12 +217,6 @@ def read_recording(
     if not layout.resample and seconds is not None and (np.diff(seconds) < 0).any():
         values = values[np.argsort(seconds, kind="stable")]
     return One(values, tuple(named(table, n) for n in roles.channels), step, shown(table, roles.why))
-
-
-def _rises(values: np.ndarray) -> bool:
-    "Whether a column counts or tells the time: it rises from row to row, in steps of about one size."
-    steps = np.diff(values)
-    return len(values) > 5 and bool((steps > 0).all()) and bool((np.abs(steps / np.median(steps) - 1) < .5).mean() > .5)
 
 
 def _of_array(values: np.ndarray, time_step: float = 0.) -> One:
@@ -235,8 +244,11 @@ def _joined(folder: Path, found: dict[str, list[Path]], layout: Layout, by: str,
     ones: list[One] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # what was detected is the same in each file, and told once
-        for path, _ in files:
-            ones.append(one := read_recording(path, layout))
+        tables = [table_of(path) for path, _ in files if _ending(path) not in (".wav", ".npy")]
+        alike = len(tables) == len(files) and len({(table.names, table.cells.shape[1]) for table in tables}) == 1
+        time, clocks = _clocks(tables[:50], layout) if alike else (None, [])
+        for n, (path, _) in enumerate(files):
+            ones.append(one := _recording(tables[n], layout, time, clocks) if alike else read_recording(path, layout))
             if sorted(one.channels) != sorted(ones[0].channels):
                 raise InputError(f"{path} has the channels {', '.join(one.channels)}, but {files[0][0]} has "
                                  f"{', '.join(ones[0].channels)}: all recordings need the same. Name them with "
