@@ -988,3 +988,13 @@ def test_a_file_that_is_not_read_says_what_to_do(tmp_path):
     for where in (tmp_path, tmp_path / "own.sav"):
         with pytest.raises(InputError, match="files ending in .sav cannot be read.*export.* as CSV"):
             load_dataset(where)
+
+
+@pytest.mark.parametrize("form, words", [
+    ("P{person}_{n:03}", "part 2 of the names .P 0, 1, 2, 3. may be the class.*--label 2"),
+    ("rec_{n:03}", "neither folders nor names say its class")])
+def test_names_that_do_not_say_the_class_are_asked(form, words, tmp_path):
+    for n, values in enumerate(two_tones(24)):
+        pandas.DataFrame(values).to_csv(tmp_path / f"{form.format(n=n, person=n % 4)}.csv", index=False)
+    with pytest.raises(InputError, match=words):
+        load_dataset(tmp_path)

@@ -7,6 +7,7 @@ __all__ = ['RECORDINGS', 'DAY', 'NUMBERED', 'BEGIN', 'END', 'LENGTH', 'classes_i
            'with_intervals', 'intervals_beside', 'holds_recordings', 'read_folder']
 
 # %% ../../nbs/library/folders.ipynb #3626bbed
+import contextlib
 import re
 import warnings
 from dataclasses import dataclass, replace
@@ -76,9 +77,9 @@ def _parts_of_names(paths: list[Path]) -> list[list[str]]:  # for each part of t
     return parts
 
 
-def _possible(parts: list[list[str]]) -> dict[int, list[str]]:  # number of the part, from 1: its values
+def _possible(parts: list[list[str]], behind: bool = False) -> dict[int, list[str]]:  # part, from 1: its values
     """The parts of names that may be the class: each value occurs in several files, and it is neither a number behind a
-    word that is always the same, as in S01, nor one that counts the files with the same words.
+    word that is always the same, as in S01 (unless `behind`), nor one that counts the files with the same words.
     """
     number = [all(one.isdigit() for one in part) for part in parts]
     before = [""] + [part[0].lower() if len({*part}) == 1 and not counts else "" for part, counts in zip(parts, number)]
@@ -89,7 +90,7 @@ def _possible(parts: list[list[str]]) -> dict[int, list[str]]:  # number of the 
         if several and number[n] and before[n] in LABELS:  # class1
             return {n + 1: part}
         once = len({*zip(told, part)} if told else {*part}) == len(part)
-        counter = number[n] and (before[n] or len({*part}) > 20 or once)
+        counter = number[n] and (before[n] and not behind or len({*part}) > 20 or once)
         if not several or counter:
             continue
         alike = next((k for k, other in found.items()
@@ -141,8 +142,20 @@ def _of_part(path: Path) -> bool:
 def _ask_for_the_part(folder: Path) -> None:
     "Raise `InputError` if several parts of the names of the files may be the class."
     paths = _tables(folder)
-    possible = _possible(_parts_of_names(paths)) if len(paths) > 3 else {}
-    if len(possible) > 1 and not any(map(_of_part, paths)):
+    parts = _parts_of_names(paths) if len(paths) > 3 and not any(map(_of_part, paths)) else []
+    possible = _possible(parts)
+    if not possible and (numbers := _possible(parts, behind=True)):
+        n, values = next(iter(numbers.items()))
+        raise InputError(f"{folder}: each file may be a recording, and part {n} of the names ({parts[n - 2][0]} "
+                         f"{', '.join(sorted({*values})[:4])}) may be the class, or a person or a session. If it is "
+                         f"the class, choose it with --label {n}; if not, put the files of each class into a folder.")
+    word = lambda n: parts[n - 1][0].lower() if n and len({*parts[n - 1]}) == 1 else ""
+    counters = [n for n, part in enumerate(parts) if all(one.isdigit() for one in part) and len({*part}) == len(part)]
+    if not possible and counters and len(paths) > 4 and word(counters[-1]) not in LABELS:
+        raise InputError(f"{folder}: each file may be a recording, but neither folders nor names say its class. Put "
+                         "the files of each class into a folder, or add a table with the columns file and label; if "
+                         f"each file is a data set, choose one, for example {paths[0]}.")
+    if len(possible) > 1:
         shown = "; ".join(f"{n} is {', '.join(sorted({*values})[:4])}{', ..' * (len({*values}) > 4)}"
                           for n, values in possible.items())
         first, second = [*possible][:2]
@@ -493,7 +506,7 @@ def _pair_by_rows(folder: Path) -> dict[str, dict[str, Path]]:  # for each part 
     if None in sizes:
         return {}
     x, y = sorted(range(2), key=lambda n: -sizes[n][1])
-    if sizes[y][1] > 1 or sizes[x][1] < 2 or not 0 <= sizes[y][0] - sizes[x][0] <= 1 or not sizes[y][2]:
+    if sizes[x][1] < 2 or not 0 <= sizes[y][0] - sizes[x][0] <= 1 or not sizes[y][2]:
         return {}
     found = {"train": {"x": first[x], "y": first[y]}}
     if "test" in parts:
@@ -505,15 +518,19 @@ def _pair_by_rows(folder: Path) -> dict[str, dict[str, Path]]:  # for each part 
     return found
 
 
-def _size_of(path: Path) -> tuple[int, int, bool] | None:  # rows, columns, whether a single column repeats its values
+def _size_of(path: Path) -> tuple[int, int, bool] | None:  # rows, columns, whether they may be labels
     "The size of a table; None: it is none."
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InputWarning)
             if _ending(path) == ".npy":
                 values = _array(path)
-                width = values.size // max(1, len(values)) if values.ndim else 0
-                return len(values), width, 2 * len(np.unique(values)) <= len(values) if width == 1 else False
+                if not values.ndim or not values.size:
+                    return None
+                with contextlib.suppress(InputError):
+                    texts = texts_of(path, values, len(values))
+                    return len(values), 1, 2 * len({*texts}) <= len(values)
+                return len(values), values.size // len(values), False
             if _ending(path) == ".wav":
                 return None
             table = table_of(path)
@@ -600,6 +617,8 @@ def with_intervals(
         raise InputError(f"{log.path} has no column of times that can be read, so the intervals of {path.name} cannot "
                          "be found in it; add one, or choose it with --time.")
     start, stop, labels, table = found
+    if (stop == start).all():
+        raise InputError(f"{path} marks moments, not intervals: its ends equal its begins; write when each label ends.")
     unit = unit_of(log, time) or 1.
     fits = lambda a, b: a[0] >= at.min() - np.ptp(at) / 20 and b[-1] <= at.max() + np.ptp(at) / 20 and (
         b[-1] - a[0] > np.ptp(at) / 20)

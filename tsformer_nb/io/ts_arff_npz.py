@@ -652,7 +652,7 @@ def _as_recordings(path: Path, arrays: Arrays) -> Recordings:
     return replace(found, labels=checked_labels(found, texts_of(path, y, len(found.x))))
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #arrays-parts
-PART_WORDS = {"train": re.compile("train|訓練|学習"), "test": re.compile("test|テスト|評価|holdout|hold-out"),
+PART_WORDS = {"train": re.compile("^tr|train|learn|訓練|学習"), "test": re.compile("test|^te|^tst|テスト|評価|hold"),
               "validation": re.compile("val|dev|検証")}
 
 
@@ -660,8 +660,9 @@ def part_of(
     text: str,  # "Training", "PublicTest", "valid"
 ) -> str:  # "train", "test" or "validation"; "": it is none
     "The part that a word names."
-    known = r"(public|private)?[ _-]?(train(ing|ed)?|test(ing)?|val(id(ation|ate)?)?|dev(el(opment)?)?|hold-?out|" \
-            r"(訓練|学習|テスト|評価|検証)(用|データ)*)[ _-]?(set|data|part|split)?[ _-]?\d?"
+    known = (r"(public|private)?[ _-]?(train(ing|ed)?|trn?|learn(ing)?|test(ing)?|te|tst|val(id(ation|ate)?)?|"
+             r"dev(el(opment)?)?|hold-?out|(訓練|学習|テスト|評価|検証)(用|データ)*)"
+             r"[ _-]?(set|data|part|split)?[ _-]?\d?")
     if not re.fullmatch(known, text.strip().lower()):
         return ""
     return next(part for part, form in PART_WORDS.items() if form.search(text.lower()))
@@ -680,6 +681,8 @@ def _read_json(path: Path) -> Table:
     if isinstance(held, dict) and (kinds := {key: kind_of(key) for key in held if isinstance(held[key], list)}):
         if {"x", "y"} <= {kind[1] for kind in kinds.values() if kind}:
             held = _records_of_arrays(path, held, kinds)
+    if isinstance(held, dict) and held and all(part_of(key) and _are(one, dict) for key, one in held.items()):
+        held = [{"split": part} | one for part, records in held.items() for one in records]
     inner = [one for one in held.values() if _are(one, dict)] if isinstance(held, dict) else []
     held = inner[0] if len(inner) == 1 else held  # {"data": [{..}, ..]}
     if isinstance(held, dict) and {"columns", "data"} <= {*held}:
