@@ -321,7 +321,7 @@ def test_excel_files_are_read(tmp_path):
     np.testing.assert_allclose(one.x_train, other.x_train, rtol=1e-6)
     with pandas.ExcelWriter(tmp_path / "two.xlsx") as book:
         frame.to_excel(book, sheet_name="walks"), frame.to_excel(book, sheet_name="runs")
-    with pytest.raises(InputError, match="2 sheets with values: walks, runs; exactly one is needed"):
+    with pytest.raises(InputError, match="2 sheets with the same columns .walks, runs., and it is not clear"):
         load_dataset(tmp_path / "two.xlsx")
 
 
@@ -938,3 +938,221 @@ def test_a_prediction_knows_the_columns_of_training(tmp_path):
             for name in ("straight", "mixed")}
     assert len(said["straight"]) == 16 and sorted(said["straight"]) == sorted(said["mixed"])
     assert [line.split(",")[0] for line in said["straight"]] == ["walk", "run"] * 8
+# Folders, arrays, parts in a column, and formats
+
+
+def two_tones(n=24, steps=30, channels=2):
+    "(n, steps, channels): series of two classes in turn."
+    return np.stack([np.sin(np.arange(steps) * (.3, .9)[row % 2] + RNG.uniform(0, 6))[:, None]
+                     + RNG.normal(0, .3, (steps, channels)) for row in range(n)])
+
+
+@pytest.mark.parametrize("form", ["npz", "npy", "mat"])
+@pytest.mark.parametrize("make, classes", [
+    (lambda y: y[:, None], (0, 1)), (lambda y: y[None], (0, 1)), (lambda y: y.astype(float), (0, 1)),
+    (lambda y: np.eye(3)[y], (0, 1)), (lambda y: np.eye(2, dtype=bool)[y].T, (0, 1)),
+    (lambda y: 2 * np.eye(2)[y] - 1, (0, 1)),
+    (lambda y: np.array(["b", "a"])[y], ("a", "b")), (lambda y: np.array([[b"b"], [b"a"]])[y], ("a", "b")),
+], ids=["column", "row", "floats", "one-hot", "turned", "plus-minus", "words", "bytes"])
+def test_labels_of_any_form_in_arrays(form, make, classes, tmp_path):
+    from scipy.io import savemat
+
+    x, y = two_tones(), np.arange(24) % 2
+    given = make(y)
+    if form == "npy":
+        np.save(tmp_path / "data.npy", x), np.save(tmp_path / "labels.npy", given)
+    elif form == "npz":
+        np.savez(tmp_path / "own.npz", x=x, y=given)
+    else:
+        savemat(tmp_path / "own.mat", {"X": x, "Y": given.astype("U") if given.dtype.kind == "S" else given})
+    data = load_dataset(tmp_path if form == "npy" else tmp_path / f"own.{form}", held_out=0)
+    np.testing.assert_allclose(data.x_train, x, rtol=1e-6)
+    assert data.classes == classes
+    assert [*data.y_train] == [*(y if classes == (0, 1) else 1 - y)]
+
+
+@pytest.mark.parametrize("labels", [np.ones((24, 2)), np.zeros((24, 0)), np.zeros((24, 30)), np.array(3), np.zeros(23),
+                                    np.array([None] * 24), np.full(24, np.nan), np.zeros((24, 2, 2))])
+def test_labels_of_another_form_are_refused(labels, tmp_path):
+    np.save(tmp_path / "data.npy", two_tones()), np.save(tmp_path / "labels.npy", labels, allow_pickle=True)
+    with pytest.raises(InputError, match="labels.npy"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["{word}_P{person}_{n:03}", "S{person:02}_{word}_{n}", "2026-05-0{day}_{n:04}_{word}",
+                                  "0{day}.05.2026 {word} ({n})", "rec{n}_{word}", "20260501T1011{n:02}_{word}_{n}",
+                                  "{n:03}-class{number}"])
+def test_the_class_anywhere_in_the_name_of_a_file(form, tmp_path):
+    for n, values in enumerate(two_tones(24)):
+        name = form.format(word=("walk", "run")[n % 2], number=n % 2, n=n, person=n % 5, day=n % 3 + 1)
+        pandas.DataFrame(values, columns=["a", "b"]).to_csv(tmp_path / f"{name}.csv", index=False)
+    data = load_dataset(tmp_path, held_out=0)
+    assert data.classes == ((0, 1) if "class" in form else ("run", "walk"))
+    assert np.bincount(data.y_train).tolist() == [12, 12]
+
+
+def test_several_parts_of_a_name_are_asked_and_chosen(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    for n, values in enumerate(two_tones(24)):
+        name = f"{n % 2}_{('anna', 'ben', 'eva')[n // 2 % 3]}_{n // 6}.csv"
+        pandas.DataFrame(values, columns=["a", "b"]).to_csv(tmp_path / name, index=False)
+    with pytest.raises(InputError, match=r"part 1 is 0, 1; 2 is anna, ben, eva.* --label 1"):
+        load_dataset(tmp_path)
+    assert load_dataset(tmp_path, layout=Layout(label="1"), held_out=0).classes == (0, 1)
+    assert len(load_dataset(tmp_path, layout=Layout(label="1,2"), held_out=0).classes) == 6
+
+
+@pytest.mark.parametrize("header, index", [(False, False), (True, False), (True, True)])
+def test_series_and_labels_under_any_two_words(header, index, tmp_path):
+    x = two_tones(36, channels=1)[:, :, 0]
+    for part, rows in (("train", slice(0, 24)), ("test", slice(24, 36))):
+        pandas.DataFrame(x[rows]).to_csv(tmp_path / f"signale_{part}.csv", header=header, index=index)
+        labels = pandas.Series(["gut", "schlecht"] * 18, name="befund")[rows]
+        labels.to_csv(tmp_path / f"ziel_{part}.csv", header=header, index=index)
+    data = load_dataset(tmp_path)
+    np.testing.assert_allclose(data.x_train[:, :, 0], x[:24], rtol=1e-5)
+    assert data.classes == ("gut", "schlecht") and [*data.y_test] == [0, 1] * 6
+
+
+def test_labels_of_the_rows_of_a_log_in_another_file_are_no_labels_of_series(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    frame = long_log()
+    frame["motion"].to_csv(tmp_path / "y.csv", index=False, header=False)
+    walk = np.cumsum(RNG.normal(size=(len(frame), 3)), axis=0)
+    pandas.DataFrame(walk).to_csv(tmp_path / "X.csv", index=False, header=False)
+    with pytest.raises(InputError, match="looks like a log.*--window STEPS"):
+        load_dataset(tmp_path)
+    assert load_dataset(tmp_path, layout=Layout(window=25), held_out=0).x_train.shape[1:] == (25, 3)
+
+
+def marked_log(folder, clock, times, rows):
+    values = np.concatenate([two_tones(2, 100)[n % 2] for n in range(4)])
+    pandas.DataFrame({clock: times, "a": values[:, 0], "b": values[:, 1]}).to_csv(folder / "rec.csv", index=False)
+    (folder / "rec.txt").write_text("\n".join(rows) + "\n")
+
+
+SPANS = [(k * 5, k * 5 + 4.99, ("idle", "busy")[k % 2]) for k in range(4)]
+
+
+@pytest.mark.parametrize("clock, times, rows", [
+    ("t", np.arange(400) / 20, [f"{a}\t{b}\t{c}" for a, b, c in SPANS]),
+    ("time_ms", np.arange(400) * 50, ["start,end,label", *(f"{a},{b},{c}" for a, b, c in SPANS)]),
+    ("t", np.arange(400) / 20, ["event;onset;duration", *(f"{c};{a};{b - a}" for a, b, c in SPANS)]),
+    ("Zeit", pandas.Timestamp("2026-11-30 10:00") + pandas.to_timedelta(np.arange(400) / 20, unit="s"),
+     ["von,bis,was", *(f"2026-11-30 10:00:{a:02},2026-11-30 10:00:{b:05.2f},{c}" for a, b, c in SPANS)]),
+])
+@pytest.mark.parametrize("where", ["", "rec.csv"])
+def test_intervals_beside_a_log_are_its_labels(clock, times, rows, where, tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    marked_log(tmp_path, clock, times, rows)
+    with pytest.warns(InputWarning, match="4 intervals of rec.txt.* 0 of 400 rows lie in none"):
+        data = load_dataset(tmp_path / where, layout=Layout(window=20), held_out=0)
+    assert data.x_train.shape == (20, 20, 2) and data.classes == ("busy", "idle")
+    assert [*data.y_train[:6]] == [1] * 5 + [0]
+
+
+def test_intervals_that_do_not_fit_the_log_are_asked(tmp_path):
+    from tsformer_nb.io.recordings import Layout
+
+    marked_log(tmp_path, "Zeit", np.arange(400) * 50, [f"{a}\t{b}\t{c}" for a, b, c in SPANS])
+    with pytest.raises(InputError, match="reach from 0 to 19.99, but Zeit of rec.csv from 0 to 19950"):
+        load_dataset(tmp_path, layout=Layout(window=20))
+    marked_log(tmp_path, "t", np.arange(400) / 20, [f"{a}\t{b + .5}\t{c}" for a, b, c in SPANS])
+    with pytest.raises(InputError, match="line 2: the interval begins before the one of line 1 ends"):
+        load_dataset(tmp_path, layout=Layout(window=20))
+
+
+@pytest.mark.parametrize("column, values, n_test", [
+    ("split", ["train"] * 24 + ["test"] * 12, 12), ("usage", ["Training"] * 24 + ["PublicTest", "PrivateTest"] * 6, 12),
+    ("fold", ["training"] * 26 + ["validation"] * 10, 10), ("Set", ["Train"] * 20 + ["Valid"] * 6 + ["Test"] * 10, 10),
+    ("is_test", [0] * 24 + [1] * 12, 12), ("用途", ["学習用"] * 24 + ["テスト用"] * 12, 12)])
+def test_a_column_that_says_the_part(column, values, n_test, tmp_path):
+    x = two_tones(36, channels=1)[:, :, 0]
+    frame = pandas.DataFrame(x, columns=[f"t{n}" for n in range(30)]).assign(**{column: values}, cls=[3, 5] * 18)
+    with pytest.warns(InputWarning, match=f"{column} says which part a row belongs to"):
+        data = loaded(frame, tmp_path)
+    np.testing.assert_allclose(data.x_test[:, :, 0], x[-n_test:], rtol=1e-6)
+    assert data.classes == (3, 5) and len(data.x_train) == 36 - n_test
+
+
+def test_records_as_json(tmp_path):
+    import json
+
+    x = two_tones().round(4)
+    wanted = [x[:, :, :1], x, x]
+    words = ["A", "B"] * 12
+    kinds = [[{"label": name, "values": one[:, 0].tolist()} for name, one in zip(words, x)],
+             [{"label": name, "t": [*range(30)], "a": one[:, 0].tolist(), "b": one[:, 1].tolist()}
+              for name, one in zip(words, x)],
+             {"data": [{"id": n, "label": name, "steps": [{"a": a, "b": b} for a, b in one.tolist()]}
+                       for n, (name, one) in enumerate(zip(words, x))]}]
+    for held, expected in zip(kinds, wanted):
+        (tmp_path / "own.json").write_text(json.dumps(held))
+        data = load_dataset(tmp_path / "own.json", held_out=0)
+        np.testing.assert_allclose(data.x_train, expected, rtol=1e-5)
+        assert data.classes == ("A", "B")
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, kinds[0])))
+    assert load_dataset(tmp_path / "own.jsonl", held_out=0).x_train.shape == (24, 30, 1)
+    for text in ('{"a": [1, 2', "3", "[]", "{}", '["a"]', '{"walk": [[1, 2]], "run": [[2, 1]]}',
+                 '[{"label": "A", "v": [1, 2, 3]}, {"label": "B", "v": []}]'):
+        (tmp_path / "own.json").write_text(text)
+        with pytest.raises(InputError, match="own.json"):
+            load_dataset(tmp_path / "own.json")
+
+
+def test_hdf5_sheets_labview_and_keel(tmp_path):
+    import h5py
+
+    x, words = two_tones(36), np.array(["gut", "schlecht"] * 18)
+    with h5py.File(tmp_path / "own.h5", "w") as file:
+        file["train/x"], file["train/labels"] = x[:24], words[:24].tolist()
+        file["test/x"], file["test/labels"] = x[24:], words[24:].tolist()
+    data = load_dataset(tmp_path / "own.h5")
+    np.testing.assert_allclose(data.x_test, x[24:], rtol=1e-6)
+    assert data.classes == ("gut", "schlecht") and [*data.y_test] == [0, 1] * 6
+
+    frame = pandas.DataFrame(x[:, :, 0], columns=[f"t{n}" for n in range(30)])
+    with pandas.ExcelWriter(tmp_path / "own.xlsx") as book:
+        for name in ("gut", "schlecht"):
+            frame[words == name].to_excel(book, sheet_name=name, index=False)
+    with pytest.warns(InputWarning, match="the name of a sheet is the class"):
+        data = load_dataset(tmp_path / "own.xlsx", held_out=0)
+    assert data.classes == ("gut", "schlecht") and [*data.y_train] == [0] * 18 + [1] * 18
+    np.testing.assert_allclose(data.x_train[:18, :, 0], x[::2, :, 0], rtol=1e-6)
+
+    head = "LabVIEW Measurement\t\nSeparator\tTab\n***End_of_Header***\t\n\t\nChannels\t1\n***End_of_Header***\t\t\n"
+    for n, one in enumerate(x[:8]):
+        rows = "".join(f"{step * .001:.3f}\t{value:.4f}\n".replace(".", ",") for step, value in enumerate(one[:, 0]))
+        (tmp_path / "lvm" / words[n]).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lvm" / words[n] / f"m{n}.lvm").write_text(f"{head}X_Value\tKraft\tComment\n{rows}")
+    data = load_dataset(tmp_path / "lvm", held_out=0)
+    assert data.x_train.shape == (8, 30, 1) and data.channels == ("Kraft",)
+
+    names = [f"a{n}" for n in range(30)]
+    header = ["@relation own", *(f"@attribute {name} real[-3.0, 3.0]" for name in names),
+              "@attribute Class{gut, schlecht}", f"@inputs {', '.join(names)}", "@outputs Class", "@data"]
+    rows = [", ".join([*map(str, one[:, 0]), word]) for one, word in zip(x, words)]
+    (tmp_path / "own.dat").write_text("\n".join([*header, *rows]))
+    data = load_dataset(tmp_path / "own.dat", held_out=0)
+    np.testing.assert_allclose(data.x_train[:, :, 0], x[:, :, 0], rtol=1e-6)
+    assert data.classes == ("gut", "schlecht") and [*data.y_train] == [0, 1] * 18
+
+
+def test_a_file_that_is_not_read_says_what_to_do(tmp_path):
+    (tmp_path / "own.sav").write_bytes(b"$FL2")
+    for where in (tmp_path, tmp_path / "own.sav"):
+        with pytest.raises(InputError, match="files ending in .sav cannot be read.*export.* as CSV"):
+            load_dataset(where)
+
+
+@pytest.mark.parametrize("form, words", [
+    ("P{person}_{n:03}", "part 2 of the names .P 0, 1, 2, 3. may be the class.*--label 2"),
+    ("rec_{n:03}", "neither folders nor names say its class")])
+def test_names_that_do_not_say_the_class_are_asked(form, words, tmp_path):
+    for n, values in enumerate(two_tones(24)):
+        pandas.DataFrame(values).to_csv(tmp_path / f"{form.format(n=n, person=n % 4)}.csv", index=False)
+    with pytest.raises(InputError, match=words):
+        load_dataset(tmp_path)
