@@ -565,7 +565,8 @@ def intervals_in(
             if not table.names and isinstance(table.cells, np.ndarray) and table.cells.dtype.kind == "O":
                 first = [str(one).strip().lower() for one in table.cells[0]]  # a header above dates is not detected
                 if {*first} & {*BEGIN} or {*first} & {*END}:
-                    table = replace(table, cells=table.cells[1:], names=tuple(first), lines=table.lines[1:])
+                    lines = None if table.lines is None else table.lines[1:]
+                    table = replace(table, cells=table.cells[1:], names=tuple(first), lines=lines)
             times = [n for n in range(table.cells.shape[1]) if _moments(table, n) is not None]
     except InputError:
         return None
