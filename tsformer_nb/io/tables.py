@@ -346,10 +346,11 @@ def _unit_in(column: list[str]) -> tuple[str, str]:  # its unit, or "", and a se
     """The unit that each number of a column has; or why its numbers cannot be read. Few values that come again and
     again are rather classes, and 12a, 13a are names.
     """
-    fields = [field for field in column[:1000] if field.lower() not in MISSING]
-    odd = [field for field in fields if _form(field) < 2]
+    sample, plain = column[:1000], PLAIN_NUMBER.fullmatch
+    odd = [field for field in sample if not plain(field) and not COMMA_NUMBER.fullmatch(field) and _form(field) < 2]
     if not odd:
         return "", ""
+    fields = [field for field in sample if field.lower() not in MISSING]
     known = [pair for pair in map(_number_and_unit, odd) if pair]
     numbers, units = {number for number, _ in known}, {unit for _, unit in known}
     named = all(number.isdigit() and len(unit) == 1 and unit.isalpha() for number, unit in known) and " " not in odd[0]
