@@ -279,7 +279,7 @@ def postponed():
 def hidden(*names: str):
     "Packages that cannot be found meanwhile, unless they have been imported before."
     absent = dict.fromkeys(name for name in names if name not in sys.modules)
-    sys.modules.update(absent)  # None: as if it were not installed
+    sys.modules.update(absent)  # type: ignore[arg-type]  # None: as if it were not installed
     try:
         yield
     finally:
@@ -387,7 +387,7 @@ def predict_command(args: argparse.Namespace) -> None:
         layout = replace(layout, resample=kept["resample"])
     if args.intervals and not layout.window:
         raise InputError("--intervals needs a run that was trained with --window, or --window itself.")
-    found = fill_gaps(read_for_model(args.file, about.get("channels", ()), layout))
+    found = fill_gaps(read_for_model(args.file, about.get("channels", ()), layout, about.get("columns", {})))
     _check_step(found, about.get("time_step", 0))
     if model := exported:
         classes: Sequence = model.classes

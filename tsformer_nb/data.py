@@ -201,7 +201,7 @@ def _split_groups(
     "The same with each group on one side only; the share is as near to `fraction` as the groups allow."
     from sklearn.model_selection import StratifiedGroupKFold  # here, not above: it takes a second to import
 
-    n_parts = min(max(2, round(1 / fraction)), len(np.unique(groups)))
+    n_parts = min(max(2, round(1 / fraction)), len(np.unique(groups)), int(np.bincount(y).max()))
     if n_parts < 2:
         raise InputError("All series are of one group: without a second one there is nothing to hold out.")
     with warnings.catch_warnings():

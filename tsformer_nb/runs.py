@@ -256,6 +256,8 @@ def _about(data: Dataset, fitted: Fitted) -> dict:
             **({"layout": asdict(data.layout)} if data.layout != Layout() else {}),
             **({"channels": data.channels} if data.channels else {}),
             **({"time_step": data.time_step} if data.time_step else {}),
+            **({"columns": columns} if (columns := {one.role: one.column for one in data.roles
+                                                    if one.role in ("recording", "time")}) else {}),
             **({"chosen_because": fitted.why} if fitted.why else {}),
             **({"held_out_dithered": fitted.compared} if fitted.compared else {}),
             "classes": data.classes, "n_timesteps": data.n_timesteps, "n_channels": data.n_channels,

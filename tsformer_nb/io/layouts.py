@@ -16,10 +16,11 @@ import numpy as np
 
 from .files import InputError
 from .recordings import PLAIN_NUMBER, Layout, Recordings
-from .roles import (GROUPS, LABELS, TIMES, Roles, as_numbers, check_clock, clocks_of, columns_called,
-                                  counter, find_column, give_roles, group_column, id_column, ignored, is_constant,
-                                  is_index, is_whole, is_words, keys_of, known_column, label_column, label_of_each,
-                                  label_texts, labels_at, left_out, named, replaced, seconds_of, shown, time_step,
+from .roles import (CLOCK, DATE, GROUPS, LABELS, TIMES, Roles, as_numbers, check_clock, clocks_of,
+                                  columns_called, counter, find_column, give_roles, group_column, has_few_numbers,
+                                  id_column, ignored, is_constant, is_index, is_whole, is_words, keys_of,
+                                  known_column, label_column, label_of_each, label_texts, labels_at, left_out,
+                                  like_times, named, repeats, replaced, seconds_of, shown, the_only, time_step,
                                   unwrapped, with_fair_groups, with_joined_times, without_index, without_words)
 from .tables import Table, read_any_table
 from .windows import once_resampled, read_windows
@@ -81,6 +82,9 @@ def _of_the_family(table: Table, columns: list[int], label: int | None) -> list[
     strange = [n for n in columns if n not in steps and n not in labels and not is_words(table, n)]
     if len(steps) < 8 or not strange or 5 * len(strange) > len(steps):
         return columns
+    if label is None and not any(is_words(table, n) for n in columns):
+        others = [n for n in columns if n not in steps and has_few_numbers(table, n)]
+        the_only(table, others or strange[:1])
     table.warn(f"{', '.join(table.names[n] for n in strange)}: not called like the {len(steps)} steps, and left out; "
                "name the columns of the series with --channels if that is wrong")
     return [n for n in columns if n not in strange]
@@ -108,13 +112,46 @@ def _as_series(table: Table, columns: list[int], label: int | None, group: int |
     return found if layout.group else with_fair_groups(table, found, group)
 
 # %% ../../nbs/library/layouts.ipynb #8f0a78cb
+def _channel_and_step(name: str) -> tuple[str, int] | None:
+    "ax_3 is step 3 of ax; ax(t-3), t-3 and ax_lag3 are three steps before the last; None: the name has no number."
+    found = re.fullmatch(r"(.*?)(\((?=t))?(t?)([ _.+-]?)(\d+)\)?", name) or re.fullmatch(r"(.+)(\()(t)()()\)", name)
+    if not found or PLAIN_NUMBER.fullmatch(found[1]):  # 400.5 is a number
+        return None
+    channel, number = found[1].rstrip(" _.(") if found[2] else (found[1] + found[3]).rstrip(" ("), int(found[5] or 0)
+    before = found[4] == "-" and found[3] and (found[2] or not found[1]) or "lag" in found[1].lower()
+    return channel, -number if before else number
+
+
+_MONTH = re.compile(r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ _.'-]?(\d{2}|\d{4})", re.IGNORECASE)
+
+
+def _order_of_times(names: list[str]) -> np.ndarray | None:  # (n_columns,); None: not all names are dates or clocks
+    "When the columns were measured, if their names say so: 10:30, 2026-11-25 or Nov26."
+    import pandas
+
+    texts = pandas.Series(names)
+    if all(map(_MONTH.fullmatch, names)):
+        parts = texts.str.extract(_MONTH)
+        dates = pandas.to_datetime(parts[0].str.title() + " " + parts[1].str[-2:], format="%b %y")
+    elif all(map(CLOCK.fullmatch, names)) or all(map(DATE.fullmatch, names)):
+        day_first = not re.match(r"\d{4}", names[0]) and "." in names[0]
+        dates = pandas.to_datetime(texts, dayfirst=day_first, format="mixed", errors="coerce")
+    else:
+        return None
+    return None if dates.isna().any() else dates.to_numpy().astype("int64")
+
+
 def columns_by_channel(table: Table, columns: list[int]) -> dict[str, list[int]]:  # channel: its columns, in order
     "Names like ax0, ay0, ax1, ay1 or ax_0, ax_1, ay_0, ay_1 identify channels; all others are one channel."
-    found = [re.fullmatch(r"(.*?)[ _.-]?(\d+)", table.names[n]) for n in columns] if table.names else []
+    names = [table.names[n] for n in columns] if table.names else []
+    if names and (order := _order_of_times(names)) is not None:
+        if (np.diff(order) < 0).any():
+            table.warn("the steps are taken in the order of the times in their names, not of the columns")
+        return {"": [columns[n] for n in np.argsort(order, kind="stable")]}
     steps: dict[str, dict[int, int]] = {}
-    for column, name in zip(columns, found):
-        if name and not PLAIN_NUMBER.fullmatch(name[1]):  # 400.5 is a number
-            steps.setdefault(name[1], {})[int(name[2])] = column
+    for column, found in zip(columns, map(_channel_and_step, names)):
+        if found:
+            steps.setdefault(found[0], {})[found[1]] = column
     if len(steps) == 1 and len(numbers := next(iter(steps.values()))) == len(columns) and [*numbers] != sorted(numbers):
         table.warn("the steps are taken in the order of the numbers in their names, not of the columns")
         return {"": [numbers[n] for n in sorted(numbers)]}
@@ -229,7 +266,11 @@ def _sensor_column(table: Table, others: list[int], member: np.ndarray, time: in
     equally often, and one column of values.
     """
     words = [n for n in others if is_words(table, n)]
-    if len(words) != 1 or len(others) != 2:
+    if len(others) != 2:
+        return None
+    if not words and time is not None:  # or codes of a few whole numbers
+        words = [n for n in others if is_whole(table, n) and len(np.unique(keys_of(table, n))) <= 64]
+    if len(words) != 1:
         return None
     texts = table.texts(words[0])
     pairs, names = {*zip(member.tolist(), texts)}, {*texts}
@@ -304,7 +345,7 @@ def from_table(table: Table, layout: Layout = Layout(), labelled: bool | None = 
         table, layout = with_one_id(with_joined_times(table), layout)
     table = with_one_label(table, layout)
     if layout.window:
-        return read_windows(table, layout, labelled)
+        return read_windows(_log_by_sensor(table, layout), layout, labelled)
     id_ = id_column(table, replace(layout, id=None))
     known = id_ is not None and (known_column(table, TIMES) is not None or known_column(table, LABELS) is not None
                                  or _in_blocks(table, id_))
@@ -321,6 +362,42 @@ def from_table(table: Table, layout: Layout = Layout(), labelled: bool | None = 
                          "--window STEPS; or, if each row is a series, choose the columns of its values with "
                          "--channels.")
     return read_wide(table, layout, labelled)
+
+
+def _log_by_sensor(table: Table, layout: Layout) -> Table:
+    """A log with a column for each sensor, from one with a row for each sensor at each time. Raises `InputError` if a
+    column of words changes from row to row otherwise: the rows may be of several machines.
+    """
+    roles = Roles(id_column(table, layout), group=known_column(table, GROUPS, layout.group, "--group"))
+    roles.label = known_column(table, LABELS, layout.label, "--label")
+    known = {roles.recording, roles.group, roles.label, *ignored(table, layout)}
+    left = [n for n in range(table.cells.shape[1]) if n not in known and len(np.unique(keys_of(table, n))) > 1]
+    roles.time = known_column(table, TIMES, layout.time, "--time")
+    if roles.time is None:
+        roles.time = next((n for n in left if is_words(table, n) and like_times(table.texts(n))), None)
+    words = [n for n in left if n != roles.time and is_words(table, n) and not like_times(table.texts(n)[:50])]
+    words = [n for n in words if not layout.channels and len(np.unique(keys_of(table, n))) <= 64]
+    pairs = lambda *columns: len({*zip(*(keys_of(table, n).tolist() for n in columns))})
+    if roles.time is not None:
+        for sensor in words:
+            at = [n for n in (roles.recording, roles.group, roles.time) if n is not None]
+            if pairs(*at, sensor) < .98 * len(table.cells) or pairs(*at) > .6 * len(table.cells):
+                continue
+            others = [n for n in left if n not in (sensor, roles.time) and pairs(sensor, n) > pairs(sensor)
+                      and pairs(roles.time, n) > pairs(roles.time)]  # neither told by the sensor nor by the time
+            labels = [n for n in words if n != sensor and pairs(*at, n) == pairs(*at) and n not in others
+                      and pairs(sensor, n) > pairs(sensor)]
+            if len(others) == 1 and not is_words(table, others[0]):
+                roles.label = the_only(table, labels) if roles.label is None and labels else roles.label
+                return _unstacked(table, roles, sensor, [sensor, *others], layout)
+    turns = [n for n in words if (np.diff(keys_of(table, n)) != 0).mean() > .5 and n != roles.recording]
+    if turns and roles.recording is None and not layout.label == named(table, turns[0]):
+        name = named(table, turns[0])
+        several = ", ".join([*dict.fromkeys(table.texts(turns[0]))][:3])
+        raise InputError(f"{table.path}: {name} changes from row to row ({several}), so the rows may be of several "
+                         f"machines or sensors: separate them with --id {name}, or take them as one with "
+                         f"--ignore {name}.")
+    return table
 
 
 def with_one_id(table: Table, layout: Layout) -> tuple[Table, Layout]:
@@ -402,28 +479,38 @@ def _unique(table: Table, name: str) -> bool:
 
 # %% ../../nbs/library/layouts.ipynb #9ad5e405
 def looks_long(table: Table, layout: Layout) -> bool:
-    "Few columns, many rows, and a time column (by name, or a count that restarts), or a label that seldom changes."
+    "Few columns, many rows, and a time column (by name, or a count that restarts), or a column that seldom changes."
     n_rows, n_columns = table.cells.shape
     if n_columns > 40 or n_rows < 3 * n_columns:
         return False
     if any(_begins_anew(table, n) for n in range(n_columns)):
         return True
-    if n_rows < 10 * n_columns or _counted(table.names):
+    if n_rows < 10 * n_columns:
         return False
-    if known_column(table, TIMES) is not None:
+    counted = _counted(table.names)  # t0, t1, t2, ..: each row is a series; or the sensors have numbers
+    if known_column(table, TIMES) is not None and not counted:
         return True
-    label = known_column(table, LABELS, layout.label, "--label")
-    if label is None:
-        label = next((n for n in (n_columns - 1, 0, 1, 2) if n < n_columns and is_words(table, n)), None)
-    if label is None and not table.names:
-        few = lambda n: is_whole(table, n) and len(set(table.texts(n))) < n_rows / 50
-        label = next((n for n in (n_columns - 1, 0) if few(n)), None)
-    if label is None:
-        return False
-    if not table.names and label in (0, n_columns - 1) and (layout.label or n_columns > 7 or n_rows < 50 * n_columns):
-        return False
-    texts = table.texts(label)
-    return sum(a != b for a, b in zip(texts, texts[1:])) < n_rows / 20
+    changes = {n: int((np.diff(keys_of(table, n)) != 0).sum()) for n in range(n_columns)}
+    seldom = [n for n, times in changes.items() if 0 < times < n_rows / 20
+              and (is_words(table, n) or is_whole(table, n) and repeats(table, n))]
+    if any(changes[n] >= len({*table.texts(n)}) for n in seldom):  # it comes back: no table sorted by class
+        return True
+    if counted or not seldom:
+        return bool(seldom) and _rows_follow(table, seldom, .6)
+    if table.names:
+        return True
+    if {*seldom} - {0, n_columns - 1} and not layout.label:  # no label of a series: a recording, or a state
+        return any(is_words(table, n) or n_columns <= 7 for n in seldom) or _rows_follow(table, seldom)
+    return not layout.label and n_columns <= 7 and n_rows >= 50 * n_columns or _rows_follow(table, seldom)
+
+
+def _rows_follow(table: Table, aside: list[int], least: float = .3) -> bool:
+    "Whether values resemble those of the row before more than those of the column before: rows are steps of time."
+    columns = [n for n in range(table.cells.shape[1]) if n not in aside and not is_words(table, n)]
+    values = table.numbers(columns)[:5000]
+    values = np.nan_to_num((values - np.nanmean(values, axis=0)) / np.maximum(np.nanstd(values, axis=0), 1e-30))
+    by_row = float(np.mean(values[1:] * values[:-1]))
+    return len(columns) > 1 and by_row > least and by_row > float(np.mean(values[:, 1:] * values[:, :-1]))
 
 
 def _begins_anew(table: Table, column: int) -> bool:

@@ -9,7 +9,7 @@ __all__ = ['READERS', 'TABLES', 'ending', 'read_file', 'read_for_model', 'set_na
 # %% ../../nbs/library/loading.ipynb #3ef4ead1
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,6 +56,7 @@ def read_for_model(
     path: str | Path,  # a file with series to predict
     channels: Sequence[str] = (),  # the names of the model's channels, in its order
     layout: Layout = Layout(),  # as for `read_file`
+    columns: Mapping[str, str] = {},  # the names that its "recording" and its "time" had in training  # noqa: B006
 ) -> Recordings:
     """Read series for a model that knows its channels by name: they may stand in any order.
 
@@ -65,6 +66,8 @@ def read_for_model(
     if named and not layout.channels and ending(Path(path)) in TABLES:
         table = read_any_table(path)
         if set(named) <= set(table.names):
+            there = {role: name for role, name in columns.items() if set(name.split(",")) <= set(table.names)}
+            layout = replace(layout, id=layout.id or there.get("recording"), time=layout.time or there.get("time"))
             if layout.id is None and not layout.window and known_column(table, IDS) is None:
                 return read_one(table, named, layout)
             layout = replace(layout, channels=named)

@@ -5,16 +5,17 @@
 # %% auto #0
 __all__ = ['LABELS', 'IDS', 'TIMES', 'GROUPS', 'DATE', 'CLOCK', 'UNITS', 'SPAN', 'id_column', 'n_missing', 'find_column',
            'columns_called', 'known_column', 'Roles', 'named', 'shown', 'is_whole', 'is_words', 'repeats', 'counter',
-           'is_index', 'names_rows', 'label_column', 'without_index', 'label_texts', 'labels_at', 'group_column',
-           'with_fair_groups', 'left_out', 'ignored', 'without_words', 'keys_of', 'rows_of', 'is_constant',
-           'label_of_each', 'clocks_of', 'with_joined_times', 'replaced', 'as_numbers', 'give_roles', 'seconds_of',
-           'unwrapped', 'check_clock', 'seconds_in', 'unit_of', 'in_column', 'time_step', 'in_seconds']
+           'is_index', 'names_rows', 'label_column', 'has_few_numbers', 'the_only', 'without_index', 'label_texts',
+           'labels_at', 'group_column', 'with_fair_groups', 'left_out', 'ignored', 'without_words', 'keys_of',
+           'rows_of', 'is_constant', 'label_of_each', 'clocks_of', 'like_times', 'with_joined_times', 'replaced',
+           'as_numbers', 'give_roles', 'seconds_of', 'unwrapped', 'check_clock', 'seconds_in', 'unit_of', 'in_column',
+           'time_step', 'in_seconds']
 
 # %% ../../nbs/library/roles.ipynb #roles-imports
 import contextlib
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,7 +29,8 @@ LABELS = ("label", "labels", "class", "target", "category", "activity", "state",
           "クラス", "分類", "状態", "動作", "y")  # the telling ones first: `y` may be an axis
 IDS = ("id", "series", "series_id", "recording", "recording_id", "sample", "sample_id", "trial", "case", "case_id",
        "session", "event", "系列", "記録")
-TIMES = ("time", "t", "timestamp", "date", "datetime", "step", "時刻", "時間", "日時")
+TIMES = ("time", "t", "timestamp", "date", "datetime", "step", "ts", "時刻", "時間", "日時", "zeit", "datum",
+         "zeitpunkt")
 GROUPS = ("group", "subject", "person", "patient", "participant", "user", "machine", "グループ", "被験者",
           "患者", "個人")
 
@@ -185,15 +187,46 @@ def names_rows(table: Table, columns: list[int]) -> bool:
 def label_column(table: Table, columns: list[int]) -> int | None:
     "The label column among some columns without a telling name; None: no rule applies."
     first, last = columns[0], columns[-1]
-    if of_words := [n for n in dict.fromkeys((first, last)) if is_words(table, n)]:
-        return of_words[0] if len(of_words) == 1 else None
+    places = columns if table.names else (first, last)
+    if words := [n for n in dict.fromkeys(places) if is_words(table, n) and not like_times(table.texts(n)[:50])]:
+        return the_only(table, [n for n in words if len({*table.texts(n)}) > 1] or words)
     by_last = len(table.cells) > 3 and is_whole(table, last) and repeats(table, last)
-    if is_whole(table, first) and (repeats(table, first) or not by_last):
-        if by_last and not all(is_whole(table, n) for n in columns[1:-1]):
-            table.warn(f"column {first + 1} is read as the label, although column {last + 1} also holds whole numbers "
-                       "(if that is the label, use --label last)")
-        return first
-    return last if by_last else None
+    if not is_whole(table, first) or not repeats(table, first) and by_last:
+        return last if by_last else None
+    if by_last and all(is_whole(table, n) for n in columns[1:-1]):  # a series of whole numbers: the labels are fewer
+        few = {n: len({*table.texts(n)}) for n in columns}
+        if 2 * few[last] <= np.median([few[n] for n in columns[1:-1]]) < 2 * few[first]:
+            return last
+    elif by_last:
+        table.warn(f"column {first + 1} is read as the label, although column {last + 1} also holds whole numbers "
+                   "(if that is the label, use --label last)")
+    the_only(table, [first, *_more_labels(table, columns)])
+    return first
+
+
+def _more_labels(table: Table, columns: list[int]) -> list[int]:
+    "Columns of a few whole numbers next to the first, where the rest of the series has others."
+    rest = columns[len(columns) // 2:-1]
+    if len(columns) < 9 or any(is_whole(table, n) for n in rest):
+        return []
+    return [n for n in columns[1:4] if has_few_numbers(table, n)]
+
+
+def has_few_numbers(table: Table, column: int) -> bool:
+    "Whether a column holds a few different whole numbers, as classes or machines do."
+    if is_words(table, column) or not is_whole(table, column):
+        return False
+    return 1 < len({*table.texts(column)}) <= max(2, len(table.cells) // 10)
+
+
+def the_only(table: Table, found: Sequence[int]) -> int:
+    "The only column that may be the label; raises `InputError` if there are several."
+    if len(found) > 1:
+        option = lambda n: table.names[n] if table.names else str(n + 1)
+        raise InputError(f"{table.path}: each of the columns {', '.join(map(option, found))} may be the label; choose "
+                         f"it with --label {option(found[0])} or another, and leave the others out with --ignore, or "
+                         "name with --group the one of a person or a machine.")
+    return found[0]
 
 
 def without_index(table: Table, columns: list[int], label: int | None, labelled: bool) -> list[int]:
@@ -335,7 +368,8 @@ def clocks_of(table: Table, layout: Layout, member: np.ndarray, known: set) -> t
     "The time column, and all columns that rise within every recording, as clocks and counters do."
     if layout.time:
         return find_column(table, layout.time, "--time"), []
-    within = np.diff(member) == 0
+    rows = np.argsort(member, kind="stable")  # recording by recording
+    within = np.diff(member[rows]) == 0
     rising: set[int] = set()
     counting: set[int] = set()
     channels = {find_column(table, name, "--channels") for name in layout.channels}
@@ -344,8 +378,16 @@ def clocks_of(table: Table, layout: Layout, member: np.ndarray, known: set) -> t
         if not within.any() or is_words(table, column) or is_index(table, column):
             continue
         values = as_numbers(table, column)
-        steps = np.diff(values)[within]
-        if len(steps) < 5 * (member.max() + 1) or not np.median(steps):
+        steps = np.diff(values[rows])[within]
+        if len(steps) < 5 * (member.max() + 1):
+            continue
+        if not np.median(steps) or (steps < 0).mean() > .02:  # rows in any order: does it tick evenly once sorted?
+            sorted_steps = np.diff(values[np.lexsort((values, member))])[within]
+            usual = np.median(sorted_steps)
+            if usual > 0 and (np.abs(sorted_steps / usual - 1) < .5).mean() > .9 and (steps > 0).mean() < .9:
+                (counting if (steps < 0).mean() > .9 else rising).add(column)
+                continue
+        if not np.median(steps):
             continue
         share = 1 if len(steps) < 2000 else .97  # a long log may have a fault
         even = np.abs(steps / np.median(steps) - 1) < .5  # a clock ticks evenly
@@ -353,11 +395,12 @@ def clocks_of(table: Table, layout: Layout, member: np.ndarray, known: set) -> t
         if (steps > 0).mean() >= share and (
                 even.mean() > .5 or re.search("time|stamp|clock|date|[_ ](ms|us|ns|s)$", name, re.IGNORECASE)):
             rising.add(column)
-        elif even.mean() > .9 or _straight(values, member):
+        elif even.mean() > .9 or _straight(values, member, rows):
             counting.add(column)  # backwards, with jitter, or begun anew
-    rising |= {n for n in set(range(table.cells.shape[1])) - known - channels if _holds_times(table, n, within)}
+    rising |= {n for n in set(range(table.cells.shape[1])) - known - channels if _holds_times(table, n, member)}
     called = [n for n in columns_called(table, TIMES) if n not in known]
-    time = next((n for n in called if n in rising or table.names[n].strip().lower() != "t"), None)  # T: a temperature?
+    falls = lambda n: is_words(table, n) or (np.diff(as_numbers(table, n)[rows])[within] < 0).any()
+    time = next((n for n in called if n in rising or table.names[n].strip().lower() != "t" or not falls(n)), None)
     left = set(range(table.cells.shape[1])) - known - rising - counting - {time}
     clocks = sorted((rising | counting) - {time}) if any(not is_words(table, n) for n in left) else []
     if clocks and not channels:
@@ -368,10 +411,9 @@ def clocks_of(table: Table, layout: Layout, member: np.ndarray, known: set) -> t
     return time if time is not None else next((n for n in clocks if n in rising), None), clocks
 
 
-def _straight(values: np.ndarray, member: np.ndarray) -> bool:
-    "Whether the values of each recording lie on a straight line, up to a little jitter."
-    for name in range(min(int(member.max()) + 1, 50)):
-        own = values[member == name]
+def _straight(values: np.ndarray, member: np.ndarray, rows: np.ndarray) -> bool:
+    "Whether the values of each recording, which `rows` puts together, lie on a straight line, up to a little jitter."
+    for own in np.split(values[rows], np.flatnonzero(np.diff(member[rows])) + 1)[:50]:
         if len(own) < 8 or not np.isfinite(own).all() or not own.std() or abs(
                 np.corrcoef(own, np.arange(len(own)))[0, 1]) < .999:
             return False
@@ -382,13 +424,17 @@ DATE = re.compile(r"'?(\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?|\d{1,2}[-/.]\d{1,
 CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,:]\d+)?)?( ?[AaPp][Mm])?")
 
 
-def _holds_times(table: Table, column: int, within: np.ndarray) -> bool:
+def like_times(texts: list[str]) -> bool:
+    "Whether all texts are dates with a clock, or clocks, in whatever form: they hold 10:30."
+    return bool(texts) and all(re.search(r"\d:\d\d", text) for text in texts)
+
+
+def _holds_times(table: Table, column: int, member: np.ndarray) -> bool:
     "Whether a column of text holds dates or clocks that change within the recordings."
-    if not is_words(table, column):
+    if not is_words(table, column) or not like_times(table.texts(column)):
         return False
-    texts = table.texts(column)
-    form = re.compile(f"({DATE.pattern}[T ]*)?{CLOCK.pattern}.*")
-    return all(map(form.fullmatch, texts)) and bool(np.diff(keys_of(table, column))[within].any())
+    keys = keys_of(table, column)
+    return len({*zip(member.tolist(), keys.tolist())}) > member.max() + 1
 
 
 def with_joined_times(table: Table) -> Table:
@@ -502,17 +548,44 @@ def unwrapped(table: Table, time: int, member: np.ndarray, seconds: np.ndarray) 
     return found
 
 
+_ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "R": 2018, "H": 1988}
+_MONTHS = {name: n for n, name in enumerate("jan feb m[äa]r apr mai jun jul aug sep okt nov dez".split(), 1)}
+
+
+def _in_figures(text: str) -> str:
+    "A date of Japanese or German words in figures: 令和8年3月2日 午後3時5分, or 2. März 2026 15:05 Uhr."
+    text = re.sub(r"^(令和|平成|昭和|[RH](?=\d{1,2}[./年-]))(\d+|元)",
+                  lambda era: str(_ERAS[era[1]] + (1 if era[2] == "元" else int(era[2]))), text)
+    text = re.sub(r"(?:(\d+)年)?(\d+)月(\d+)日", lambda date: f"{date[1] or 2000}-{date[2]}-{date[3]} ", text)
+    in_parts = lambda clock: ":".join(part.zfill(2) for part in clock.groups("0"))
+    text = re.sub(r"(\d+)時(\d+)分(?:(\d+)秒)?", in_parts, text)
+    half = re.search("午前|午後", text)
+    if half:
+        hour = lambda found: f"{int(found[1]) % 12 + 12 * (half[0] == '午後'):02}{found[2]}"
+        text = re.sub(r"(\d+)(:\d\d)", hour, re.sub("午前|午後", " ", text), count=1)
+    for month, number in _MONTHS.items():
+        text = re.sub(rf"(?i)(\d{{1,2}})\. ?(?:{month})[a-z]*\.? (\d{{4}})", rf"\2-{number:02}-\1", text)
+    text = re.sub(r"(\d{4}-\d+)-(\d)(?=\D|$)", r"\1-0\2", re.sub(r"^(\d{4})-(\d)-", r"\1-0\2-", text))
+    return re.sub(r" +", " ", text.removesuffix(" Uhr")).strip()
+
+
 def _seconds_of_dates(table: Table, column: int, texts) -> np.ndarray:  # (n_rows,), NaN where one is not read
     "Dates and clocks as people write them; whether the day or the month comes first, the order of the rows decides."
     import pandas
 
     since = lambda dates: ((dates - pandas.Timestamp(0, tz="UTC")) / pandas.Timedelta(seconds=1)).to_numpy(np.float64)
-    dates = pandas.to_datetime(texts.str.replace("/", "-"), format="ISO8601", utc=True, errors="coerce")
-    if dates.notna().any():
-        return since(dates)
-    if texts.str.fullmatch(r"\d{1,3}:\d\d(:\d\d([.,]\d+)?)?").all():
-        full = texts.str.replace(",", ".").where(texts.str.count(":") == 2, texts + ":00")
+    written = texts
+    for texts in (written, written.map(_in_figures)):
+        dates = pandas.to_datetime(texts.str.replace("/", "-"), format="ISO8601", utc=True, errors="coerce")
+        if dates.notna().any():
+            return since(dates)
+    if texts.str.fullmatch(r"\d{1,3}:\d\d(:\d\d)?([.,]\d+)?").all():  # 10:30:00, 10:30, or 30:15.2
+        full = texts.str.replace(",", ".")
+        minutes = full.str.contains(".", regex=False) | (full.str.extract(r"^(\d+)")[0].astype(int) > 23).any()
+        full = full.where(full.str.count(":") == 2, ("00:" + full).where(minutes, full + ":00"))
         return pandas.to_timedelta(full).dt.total_seconds().to_numpy(np.float64)
+    if texts.str.fullmatch(r"-?[\d.]+ ?[a-zµ]+( \d+:\d\d:\d\d([.,]\d+)?)?").all():  # 0.02 sec, 0 days 00:00:00.1
+        return pandas.to_timedelta(texts, errors="coerce").dt.total_seconds().to_numpy(np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas says which order it takes; here the rows say it
         read = {first: since(pandas.to_datetime(texts, dayfirst=first, utc=True, errors="coerce", format="mixed"))
@@ -525,12 +598,12 @@ def _seconds_of_dates(table: Table, column: int, texts) -> np.ndarray:  # (n_row
     if len(rising) == 2 and spread[True] != spread[False]:
         rising = [min(spread, key=lambda first: spread[first])]  # a recording of hours, not of months
     if len(rising) == 1:
-        table.warn(f"{table.names[column] if table.names else f'column {column + 1}'}: {texts[0][:30]!r} is read with "
+        table.warn(f"{named(table, column)}: {written[0][:30]!r} is read with "
                    f"the {'day' if rising[0] else 'month'} first")
         return known[rising[0]]
     if len({text.split()[0] for text in texts}) == 1:
         return known[True]  # one day: either reading gives the same times
-    raise InputError(f"{table.place(0, column)}: in {texts[0][:30]!r} the first number may be the day or the month; "
+    raise InputError(f"{table.place(0, column)}: in {written[0][:30]!r} the first number may be the day or the month; "
                      "write dates such as 2026-11-25 10:30:00.")
 
 
@@ -566,8 +639,8 @@ def seconds_in(
 def unit_of(table: Table, column: int) -> float | None:  # seconds; None: the table does not show it
     "The unit of a time column: seconds for dates; for numbers by the name (`time_ms`), or by the size if since 1970."
     values = table.numbers([column])[:, 0] if not is_words(table, column) else None
-    if values is None:
-        return 1.
+    if values is None:  # 10:30 may be hours and minutes, or minutes and seconds
+        return None if all(re.fullmatch(r"\d{1,3}:\d\d", text) for text in table.texts(column)) else 1.
     if table.units.get(column) in UNITS:
         return UNITS[table.units[column]]
     name = re.search(r"[^a-zµ]([a-zµ]+)[])]?$", f" {named(table, column).strip().lower()}")

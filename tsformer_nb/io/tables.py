@@ -372,6 +372,11 @@ def _unit_in(column: list[str]) -> tuple[str, str]:  # its unit, or "", and a se
     return "", ""
 
 
+def _no_numbers(column: list[str]) -> bool:
+    "Whether most fields are no plain numbers, so that a column with a fault is left out; else the fault is shown."
+    return 2 * sum(not _any_number(field) for field in column) > len(column)
+
+
 def _tell(path: Path, names: tuple[str, ...], told: dict[int, str]) -> None:  # column: a sentence about it
     "Each sentence once, with the first of its columns."
     for sentence in dict.fromkeys(told.values()):
@@ -582,18 +587,21 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
     if (strange or largest > LARGEST_VALUE or len(frame) != n_rows - above or len(names) not in (0, width)
             or behind.notna().any(axis=None) or frame.iloc[:, -1].isna().any()):  # so ends a row that is too short
         return None
-    told = _unsure(body, separator)
+    told, aside = _unsure(body, separator), {}
     for n in words:
         texts = frame[n].astype(object).where(frame[n].notna(), "").str.strip()
         unit, sentence = _unit_in(texts.tolist())
         if unit:
             return None
-        told |= {n: sentence} if sentence else {}
+        if sentence:
+            told[n] = sentence
+        if sentence and names and _no_numbers(texts.tolist()):
+            told[n], aside[n] = f"{sentence}; left out", "no plain numbers"
         frame[n] = texts.map(_with_point) if commas else texts
     _tell(path, names, told)
     names = tuple(map(_with_point, names)) if commas else names
     _report(path, above - header - skipped, header, bool(commas))
-    return _without_empty(Table(path, frame, names, np.arange(above + 1, n_rows + 1)))
+    return _without_empty(Table(path, frame, names, np.arange(above + 1, n_rows + 1), aside=aside))
 
 
 def _typed(fields: list[str]) -> bool:
@@ -661,10 +669,14 @@ def _of_rows(path: Path, rows: list[list[str]], lines: list[int], remarks: int =
     _check_turned(path, names, body, lines, separator)
     units: dict[int, str] = {}
     told: dict[int, str] = {}
+    aside: dict[int, str] = {}
     for n in range(width):
-        unit, sentence = _unit_in([row[n] for row in body if n < len(row)])
+        column = [row[n] for row in body if n < len(row)]
+        unit, sentence = _unit_in(column)
         if sentence:
             told[n] = sentence
+        if sentence and not unit and names and _no_numbers(column):
+            told[n], aside[n] = f"{sentence}; left out", "no plain numbers"
         if unit:
             units[n] = unit
             body = [[*row[:n], (_number_and_unit(row[n]) or row[n:])[0], *row[n + 1:]] if n < len(row) else row
@@ -682,7 +694,7 @@ def _of_rows(path: Path, rows: list[list[str]], lines: list[int], remarks: int =
     if commas:
         names = tuple(map(_with_point, names))
     _report(path, remarks, header, bool(commas))
-    return _without_empty(Table(path, cells, names, np.array(lines), units=units))
+    return _without_empty(Table(path, cells, names, np.array(lines), aside=aside, units=units))
 
 # %% ../../nbs/library/tables.ipynb #f16ccf86
 def _read_parquet(path: Path) -> Table:

@@ -106,10 +106,14 @@ def read_windows(
     known = {roles.recording, roles.label, roles.group, *ignored(table, layout)}
     still = [] if layout.channels else [n for n in range(table.cells.shape[1]) if n not in known and _stays(table, n)]
     apart = [n for n in (roles.recording, roles.group, roles.label, *still) if n is not None]
-    changes = np.zeros(len(table.cells) - 1, bool)  # (n_rows - 1,) whether a row begins something else
+    owner = keys_of(table, roles.recording) if roles.recording is not None else np.zeros(len(table.cells), int)
+    rows = np.argsort(owner, kind="stable")  # recordings may take turns in the file
+    changes = np.zeros(len(rows) - 1, bool)  # (n_rows - 1,) whether a row begins something else
     for column in apart:
-        changes |= np.diff(keys_of(table, column)) != 0
-    roles.time, clocks = clocks_of(table, layout, np.r_[0, np.cumsum(changes)], {*known, *still})
+        changes |= np.diff(keys_of(table, column)[rows]) != 0
+    member = np.empty(len(rows), int)
+    member[rows] = np.r_[0, np.cumsum(changes)]
+    roles.time, clocks = clocks_of(table, layout, member, {*known, *still})
     if still:
         names = ", ".join(named(table, n) for n in still)
         table.warn(f"{names} hold{'s' * (len(still) == 1)} one value over long stretches, as the number of a person "
@@ -119,7 +123,6 @@ def read_windows(
         roles.group = still[0]
     give_roles(table, layout, roles, clocks, still)
     seconds = seconds_of(table, roles.time) if roles.time is not None else None
-    owner = keys_of(table, roles.recording) if roles.recording is not None else np.zeros(len(table.cells), int)
     rows = _in_order(owner, seconds)
     breaks = np.diff(np.stack([keys_of(table, n) for n in apart])[:, rows]).any(axis=0) if apart else changes
     usual = 0.
@@ -131,10 +134,8 @@ def read_windows(
     segment[rows] = np.r_[0, np.cumsum(breaks)]
     if layout.resample:
         return once_resampled(read_windows, table, roles, segment, seconds, layout, labelled)
-    count = lambda span, option: span if isinstance(span, int) else max(1, round(
-        in_column(table, roles.time, span, option) / (usual or 1)))
-    window = count(layout.window, "--window")
-    hop = count(layout.hop, "--hop") if layout.hop else window
+    window = _steps_in(table, roles, layout.window, "--window", usual)
+    hop = _steps_in(table, roles, layout.hop, "--hop", usual) if layout.hop else window
     starts, stretch = window_starts(segment[rows], window, hop)
     if not len(starts):
         raise InputError(f"{table.path}: no stretch of one label is {window} steps long; use a shorter --window.")
@@ -163,6 +164,20 @@ def read_windows(
     return replace(found, labels=labels_at(found, [labels[row] for row in begun]))
 
 
+def _steps_in(table: Table, roles: Roles, span: int | float | str, option: str, usual: float) -> int:
+    "A span in steps; raises `InputError` if it is a time, and the table has none, or if it is shorter than a step."
+    if isinstance(span, int):
+        return span
+    wanted = in_column(table, roles.time, span, option)
+    if usual <= 0:
+        raise InputError(f"{table.path}: no step of time can be read from {named(table, roles.time or 0)}, so {option} "
+                         f"{span} cannot be converted; give {option} in steps.")
+    if round(wanted / usual) < 1:
+        raise InputError(f"{table.path}: {option} {span} is shorter than a time step, which takes {usual:g} in the "
+                         f"unit of {named(table, roles.time or 0)}; give a longer one, or a number of steps.")
+    return round(wanted / usual)
+
+
 def _label_of_log(table: Table, layout: Layout, roles: Roles, labelled: bool | None) -> int | None:
     "The label column of a log: specified, with a telling name, or the only one of words."
     if layout.label:
@@ -176,7 +191,8 @@ def _label_of_log(table: Table, layout: Layout, roles: Roles, labelled: bool | N
         return called[0] if called else None
     if len(words) > 1:
         raise InputError(f"{table.path}: each of {', '.join(named(table, n) for n in words)} may be the label; choose "
-                         "it with --label, and leave the others out with --ignore.")
+                         "it with --label, and leave the others out with --ignore, or name the one of a machine or a "
+                         "person with --id.")
     if not words and labelled:
         raise InputError(f"{table.path}: cannot detect which column holds the labels; choose it with --label.")
     return words[0] if words else None
@@ -192,8 +208,9 @@ def _stays(table: Table, column: int) -> bool:
 
 def _in_order(owner: np.ndarray, seconds: np.ndarray | None) -> np.ndarray:
     "The rows in the order of time, recording by recording; a log in order whose clock restarts stays as it is."
-    if seconds is None or (np.diff(seconds) >= 0).mean() > .9:
-        return np.argsort(owner, kind="stable")
+    rows = np.argsort(owner, kind="stable")
+    if seconds is None or (np.diff(seconds[rows]) >= 0).mean() > .9:
+        return rows
     return np.lexsort((seconds, owner))
 
 
