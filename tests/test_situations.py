@@ -1156,3 +1156,237 @@ def test_names_that_do_not_say_the_class_are_asked(form, words, tmp_path):
         pandas.DataFrame(values).to_csv(tmp_path / f"{form.format(n=n, person=n % 4)}.csv", index=False)
     with pytest.raises(InputError, match=words):
         load_dataset(tmp_path)
+
+
+# ---------------------------------------------------------------- forms of numbers and of headers in tables
+
+def saved(text, folder, name="own.csv"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def a_log(forms, folder, *, separator=";", names=("a", "b"), more="", name="own.csv"):
+    "Two channels of 60 rows in some forms, and a label that changes twice; the values as well."
+    values = np.round(np.random.default_rng(3).normal(20, 8, (60, 2)), 2)
+    rows = [separator.join([*(form(one) for form, one in zip(forms, row)), ("idle", "busy")[n // 20 % 2]])
+            for n, row in enumerate(values.tolist())]
+    return saved(more + separator.join([*names, "mode"]) + "\n" + "\n".join(rows) + "\n", folder, name), values
+
+
+def windows_of(path, **options):
+    from tsformer_nb.io.layouts import read_table_file
+    from tsformer_nb.io.recordings import Layout
+
+    found = read_table_file(path, Layout(window=20, **options))
+    return found.x.reshape(-1, found.x.shape[2]), found
+
+
+def comma(value):
+    return f"{value:.2f}".replace(".", ",")
+
+
+def test_dates_with_points_beside_decimal_commas(tmp_path):
+    path, values = a_log([comma, lambda one: f"{one:.2f} "], tmp_path)
+    rows = path.read_text().splitlines()
+    dated = [f"13.02.2026 10:00:{n:02d};{row}" for n, row in enumerate(rows[1:])]
+    path.write_text("\n".join([f"Zeitstempel;{rows[0]}", *dated]))
+    with pytest.warns(InputWarning, match="commas are read as decimal points"):  # in one column, points in the other
+        x, found = windows_of(path)
+    np.testing.assert_allclose(x, values)
+    assert found.channels == ("a", "b") and found.time_step == 1
+
+
+@pytest.mark.parametrize("forms, told", [
+    ([lambda one: f"{one:.2f} °C", lambda one: f"{one:.2f}bar"], "column 2 .b.: left out the unit: bar"),
+    ([lambda one: f"{comma(one)} %", lambda one: f"€ {comma(one)}"], "column 1 .a.: left out the unit: %"),
+    ([lambda one: f"{one * 1000:,.0f} m/s2".replace(",", " "), lambda one: f"{one:.2f}".translate(
+        {ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"})], "column 1 .a.: left out the unit: m/s2")])
+def test_a_unit_in_every_cell(forms, told, tmp_path):
+    path, values = a_log(forms, tmp_path)
+    with pytest.warns(InputWarning, match=told):
+        x, _ = windows_of(path)
+    np.testing.assert_allclose(x, values * (1000 if "m/s2" in told else 1, 1))
+
+
+def test_a_unit_of_time_is_kept_for_the_clock(tmp_path):
+    path, _ = a_log([lambda one: f"{one:.2f} V"], tmp_path, names=("U",))
+    rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"Time;{rows[0]}", *(f"{n * 20}.0 ms;{row}" for n, row in enumerate(rows[1:]))]))
+    with pytest.warns(InputWarning, match="left out the unit: ms"):
+        assert windows_of(path)[1].time_step == .02
+
+
+def test_sizes_with_a_unit_stay_classes(tmp_path):
+    frame = wide(label=lambda row: ("0.5 mm", "1.0 mm")[row % 2])
+    assert loaded(frame, tmp_path).classes == ("0.5 mm", "1.0 mm")
+
+
+@pytest.mark.parametrize("form, cause", [
+    (lambda one: f"{one:.2f} V" if one > 20 else f"{one * 1000:.0f} mV", "several units .V, mV.: convert them to one"),
+    (lambda one: f"{int(abs(one) * 9):X}", "looks hexadecimal"), (lambda one: f"0x{int(abs(one)):02X}", "hexadecimal"),
+    (lambda one: f"{one:.2f}" if one > 18 else "<18.0", "'<18.0' and the like .* write the number alone")])
+def test_why_a_column_holds_no_numbers_is_told(form, cause, tmp_path):
+    path, _ = a_log([form, form], tmp_path)
+    with pytest.warns(InputWarning, match=cause), pytest.raises(InputError, match="has no column of values|not a"):
+        windows_of(path)
+
+
+@pytest.mark.parametrize("grid", [
+    [f"{n / 50 - .3:.2f}" for n in range(STEPS)], [f"{200 - 5 * n} nm" for n in range(STEPS)],
+    [comma(50 * 1.2 ** n) for n in range(STEPS)], [str(n * 4) for n in range(STEPS)]])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_header_of_times_or_frequencies_is_no_series(grid, first, tmp_path):
+    from tsformer_nb.io.layouts import read_table_file
+
+    frame = wide(label=lambda row: ("gut", "schlecht")[row % 2])
+    values, labels = frame.iloc[:, 1:].to_numpy(), frame["label"].tolist()
+    rows = [["outcome", *grid], *([label, *map(repr, row)] for label, row in zip(labels, values.tolist()))]
+    path = saved("\n".join(";".join(row if first else [*row[1:], row[0]]) for row in rows), tmp_path)
+    with pytest.warns(InputWarning, match="the first row is read as the names"):
+        found = read_table_file(path)
+    assert found.labels.tolist() == labels
+    np.testing.assert_array_equal(found.x[:, :, 0], values)
+
+
+def test_a_first_series_that_rises_is_no_header(tmp_path):
+    from tsformer_nb.io.layouts import read_table_file
+
+    rows = np.cumsum(np.abs(RNG.normal(size=(12, 9))), axis=1)
+    text = "\n".join(",".join([name, *map(repr, row)]) for name, row in zip(["once", *"ab" * 6], rows.tolist()))
+    assert len(read_table_file(saved(text, tmp_path)).x) == 12
+
+
+def test_empty_columns_are_left_out(tmp_path):
+    path, values = a_log([lambda one: f"{one},,{one:.1f}", str], tmp_path, separator=",", names=("v1,place,old", "v2"))
+    path.write_text("".join(f",{row}\n" for row in path.read_text().splitlines()))
+    with pytest.warns(InputWarning, match="left out, because they are empty: column 1, place"):
+        x, found = windows_of(path)
+    np.testing.assert_array_equal(x[:, [0, 2]], values)
+    frame = wide(24)
+    frame["t5"] = np.nan  # a step of the series, though empty, is a gap in each
+    assert loaded(frame, tmp_path).n_timesteps == STEPS
+
+
+def test_a_column_is_found_by_its_printed_name(tmp_path):
+    from tsformer_nb.io.layouts import read_table_file
+    from tsformer_nb.io.recordings import Layout
+
+    path = saved("".join(f"{n % 2},{n * .7 % 1},{n * .3 % 1},{n * .9 % 1}\n" for n in range(9)), tmp_path)
+    assert read_table_file(path, Layout(ignore=("column 2",))).x.shape == (9, 2, 1)
+
+
+@pytest.mark.parametrize("separator, written, factor", [
+    (",", '"{:,.0f}"', 1000), (";", "{:,.0f}", 1), ("\t", "{:_.0f}", 1000)])
+def test_three_digits_behind_each_mark(separator, written, factor, tmp_path):
+    numbers = [2345 + 331 * n for n in range(20)]
+    form = lambda one: written.format(one).replace("_", " ")
+    text = "a,mode\n".replace(",", separator) + "".join(
+        f"{form(one)}{separator}{('x', 'y')[n // 10]}\n" for n, one in enumerate(numbers))
+    from tsformer_nb.io.tables import read_table
+
+    with pytest.warns(InputWarning, match="separates thousands there" if factor > 1 else "decimal points"):
+        found = read_table(saved(text, tmp_path)).numbers([0])[:, 0]
+    np.testing.assert_allclose(found, np.array(numbers) * factor / 1000)
+    with pytest.warns(InputWarning, match=r"three digits after a point \('2.345'\), which is read as a decimal point"):
+        read_table(saved(text.replace(",", ".") if separator == ";" else "a;m\n2.345;x\n2.676;x\n3.007;y\n4.321;y\n",
+                         tmp_path))
+
+
+def test_levels_without_names_of_a_parquet_index(tmp_path):
+    pytest.importorskip("pyarrow")
+    from tsformer_nb.io.layouts import read_table_file
+    from tsformer_nb.io.recordings import Layout
+
+    frame = log(time=lambda recording, step, _: step).set_index(["recording", "time"]).rename_axis([None, None])
+    frame.to_parquet(tmp_path / "own.parquet")
+    assert read_table_file(tmp_path / "own.parquet", Layout(id="level_0")).x.shape == (16, STEPS, 1)
+    wide().sample(frac=1, random_state=0).to_parquet(tmp_path / "own.parquet")  # a shuffled index holds nothing
+    assert read_table_file(tmp_path / "own.parquet").x.shape == (24, STEPS, 1)
+
+
+def test_title_rows_of_a_sheet(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    values = RNG.normal(size=(40, 2)).tolist()
+    for row in [["Test of May"], ["device", "L-7"], [], ["force", "flow", "mode"], ["N", "l/min", ""],
+                *([*row, ("idle", "busy")[n // 20]] for n, row in enumerate(values))]:
+        book.active.append(row)
+    book.save(tmp_path / "own.xlsx")
+    with pytest.warns(InputWarning, match="rows 1, 2, 5: remarks or units"):
+        x, found = windows_of(tmp_path / "own.xlsx")
+    np.testing.assert_allclose(x, values)
+    assert found.channels == ("force", "flow")
+
+
+@pytest.mark.parametrize("above, names", [
+    ("機種,PLC-7\n開始,2026/05/01\n時間[s],電流[A]", ("時間[s]", "電流[A]")),
+    ("device,L7\ntime,force\ns,N", ("time", "force")),
+    ("time,force\ns,N", ("time", "force"))])
+def test_remarks_as_wide_as_a_table_of_two_columns(above, names, tmp_path):
+    from tsformer_nb.io.tables import read_table
+
+    path = saved(above + "\n" + "".join(f"{n / 10},{n * .7 % 1}\n" for n in range(20)), tmp_path)
+    with pytest.warns(InputWarning, match="remarks or units"):
+        table = read_table(path)
+    assert table.names == names and len(table.cells) == 20
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_numbered_values_are_named_and_the_remedy_works(sparse, tmp_path):
+    from tsformer_nb.io.layouts import read_table_file
+
+    values = np.round(np.random.default_rng(5).normal(size=(12, 8)), 3) * (RNG.random((12, 8)) > .3 * sparse)
+    values[:, -1] = 1.5
+    path = saved("".join(f"{(-1) ** n} " + " ".join(f"{m}:{one}" for m, one in enumerate(row, 1) if one) + "\n"
+                         for n, row in enumerate(values.tolist())), tmp_path, "own.txt")
+    np.testing.assert_array_equal(remedied(path, tmp_path, read_table_file).x[:, :, 0], values)
+
+
+def remedied(path, folder, read):
+    "What is read after the command that the message gives."
+    import subprocess
+    import sys
+
+    with pytest.raises(InputError, match="python -c") as error:
+        read(path)
+    code = re.search('python -c "(.*)"', str(error.value))[1]
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    return read(folder / re.search(r"'(own_\w+.csv)'", code)[1])
+
+
+@pytest.mark.parametrize("separator", ",;")
+def test_a_table_with_a_series_in_each_column(separator, tmp_path):
+    from tsformer_nb.io.layouts import read_table_file
+
+    frame = wide(20).T
+    values = frame.iloc[1:].astype(float).round(4)
+    rows = [["t", *(f"m{n}" for n in range(20))], *([str(n / 4), *map(str, row)] for n, row in enumerate(
+        values.to_numpy().tolist())), ["result", *frame.iloc[0]]]
+    text = "\n".join(separator.join(row) for row in rows)
+    path = saved(text if separator == "," else text.replace(".", ","), tmp_path)
+    found = remedied(path, tmp_path, read_table_file)
+    assert found.labels.tolist() == frame.iloc[0].tolist()
+    np.testing.assert_array_equal(found.x[:, :, 0], values.T.to_numpy())
+    path = saved("\n".join(separator.join(row) for row in rows[:-1]), tmp_path)
+    with pytest.warns(InputWarning, match="no column holds classes. If each column is a series, turn it"), (
+            pytest.raises(InputError, match="cannot detect which column holds the labels")):
+        read_table_file(path)
+
+
+@pytest.mark.parametrize("form", ["x: {0} y: {1} mode: {2}", "x={0}, y={1}, mode={2}", "x:{0}\ty:{1}\tmode:{2}"])
+def test_names_before_each_value(form, tmp_path):
+    values = RNG.normal(size=(40, 2)).round(3).tolist()
+    text = "\n".join(form.format(*row, ("idle", "busy")[n // 20]) for n, row in enumerate(values))
+    x, found = windows_of(saved(text, tmp_path))
+    np.testing.assert_array_equal(x, values)
+    assert found.channels == ("x", "y") and found.labels.tolist() == ["idle", "busy"]
+
+
+def test_an_arrow_after_the_time(tmp_path):
+    values = RNG.normal(size=(40, 2)).round(3).tolist()
+    text = "\n".join(f"10:00:{n:02d}.500 -> {a},{b},{('idle', 'busy')[n // 20]}" for n, (a, b) in enumerate(values))
+    with pytest.warns(InputWarning, match="the time before the arrow .->. is column 1"):
+        x, found = windows_of(saved(text, tmp_path))
+    np.testing.assert_array_equal(x, values)
+    assert found.time_step == 1

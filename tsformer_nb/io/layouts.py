@@ -114,8 +114,10 @@ def _as_series(table: Table, columns: list[int], label: int | None, group: int |
 # %% ../../nbs/library/layouts.ipynb #8f0a78cb
 def _channel_and_step(name: str) -> tuple[str, int] | None:
     "ax_3 is step 3 of ax; ax(t-3), t-3 and ax_lag3 are three steps before the last; None: the name has no number."
+    if PLAIN_NUMBER.fullmatch(name) and not name.isdecimal():  # -20, 400.5
+        return None
     found = re.fullmatch(r"(.*?)(\((?=t))?(t?)([ _.+-]?)(\d+)\)?", name) or re.fullmatch(r"(.+)(\()(t)()()\)", name)
-    if not found or PLAIN_NUMBER.fullmatch(found[1]):  # 400.5 is a number
+    if not found or PLAIN_NUMBER.fullmatch(found[1]):  # 400.5 ms
         return None
     channel, number = found[1].rstrip(" _.(") if found[2] else (found[1] + found[3]).rstrip(" ("), int(found[5] or 0)
     before = found[4] == "-" and found[3] and (found[2] or not found[1]) or "lag" in found[1].lower()

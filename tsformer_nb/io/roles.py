@@ -56,8 +56,9 @@ def find_column(
     if name in ("first", "last") and name not in table.names:
         return 0 if name == "first" else table.cells.shape[1] - 1
     found = [n for n, one in enumerate(table.names) if one.strip().lower() == name.strip().lower()]
-    if not found and re.fullmatch("[1-9][0-9]{0,8}", name) and int(name) <= table.cells.shape[1]:
-        return int(name) - 1
+    number = re.fullmatch("(?:column )?([1-9][0-9]{0,8})", name.strip())  # as messages call a column without a name
+    if not found and number and int(number[1]) <= table.cells.shape[1]:
+        return int(number[1]) - 1
     if not found:
         known = f"its columns are {', '.join(table.names[:12])}" if table.names else "its columns have no names"
         raise InputError(f"{table.path} has no column {name!r} ({option}): {known}.")
@@ -640,6 +641,8 @@ def unit_of(table: Table, column: int) -> float | None:  # seconds; None: the ta
     values = table.numbers([column])[:, 0] if not is_words(table, column) else None
     if values is None:  # 10:30 may be hours and minutes, or minutes and seconds
         return None if all(re.fullmatch(r"\d{1,3}:\d\d", text) for text in table.texts(column)) else 1.
+    if table.units.get(column) in UNITS:
+        return UNITS[table.units[column]]
     name = re.search(r"[^a-zµ]([a-zµ]+)[])]?$", f" {named(table, column).strip().lower()}")
     if name and name[1] in UNITS and name[1] not in ("h", "m"):
         return UNITS[name[1]]
