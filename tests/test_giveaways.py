@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from conftest import TORTURE
 from tsformer_nb.leakage import CHECKS, check_data, report
 from tsformer_nb.leakage import by_chance, stands_out, fit_rule
 
@@ -36,10 +37,11 @@ def found(data):
 @pytest.mark.parametrize("shape", [{}, {"n_classes": 7, "n": 200, "n_test": 100}, {"n_test": 0}, {"channels": 6},
                                    {"n": 12, "n_test": 12}, {"steps": 1}, {"dtype": "float64"}], ids=str)
 def test_noise_raises_few_alarms(shape):
-    "40 sets at a level of 0.01: three or more alarms come by chance once in a hundred times."
-    alarms = [report(check_data(of_noise(seed, **shape))) for seed in range(40)]
+    "At a level of 0.01, three or more alarms in 40 sets, or two in 12, come by chance once in a hundred times."
+    sets = 12 if shape and not TORTURE else 40
+    alarms = [report(check_data(of_noise(seed, **shape))) for seed in range(sets)]
     alarms = [alarm for alarm in alarms if alarm != f"nothing found by {len(CHECKS)} checks"]
-    assert len(alarms) <= 2, alarms
+    assert len(alarms) <= (2 if sets == 40 else 1), alarms
 
 
 def test_noise_of_few_values_raises_few_alarms():

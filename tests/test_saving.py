@@ -107,7 +107,10 @@ WAYS = {
     "a SpectrumEmbedding": lambda: around(SpectrumEmbedding(8, (9, 16))),
     "Positions": lambda: around(Positions()),
 }
+FEW = ("a clone of a functional model", "functional in functional", "shared by two inputs", "an EncoderBlock",
+       "Positions")
 each_way = pytest.mark.parametrize("way", WAYS)
+some_ways = pytest.mark.parametrize("way", WAYS if TORTURE else FEW)
 
 
 def shaken(model, seed=0):
@@ -136,7 +139,7 @@ def test_a_keras_file_answers_the_same_to_the_last_bit(way, tmp_path):
     assert len(loaded.trainable_weights) == len(model.trainable_weights)
 
 
-@each_way
+@some_ways
 def test_a_weights_file_fills_a_model_built_anew(way, tmp_path):
     model, other = shaken(WAYS[way]()), shaken(WAYS[way](), seed=1)
     assert not np.array_equal(answers(model), answers(other))
@@ -151,11 +154,7 @@ def served(model, folder):
     return loaded.serve(SERIES).numpy()
 
 
-FEW = ("a clone of a functional model", "functional in functional", "shared by two inputs", "an EncoderBlock",
-       "Positions")
-
-
-@pytest.mark.parametrize("way", WAYS if TORTURE else FEW)
+@some_ways
 def test_a_saved_model_answers_the_same_without_keras(way, tmp_path):
     model = shaken(WAYS[way]())
     np.testing.assert_allclose(served(model, tmp_path), answers(model), atol=1e-6)
