@@ -370,37 +370,49 @@ def _log_by_sensor(table: Table, layout: Layout) -> Table:
     """A log with a column for each sensor, from one with a row for each sensor at each time. Raises `InputError` if a
     column of words changes from row to row otherwise: the rows may be of several machines.
     """
-    roles = Roles(id_column(table, layout), group=known_column(table, GROUPS, layout.group, "--group"))
-    roles.label = known_column(table, LABELS, layout.label, "--label")
-    known = {roles.recording, roles.group, roles.label, *ignored(table, layout)}
-    left = [n for n in range(table.cells.shape[1]) if n not in known and len(np.unique(keys_of(table, n))) > 1]
-    roles.time = known_column(table, TIMES, layout.time, "--time")
+    roles = Roles(id_column(table, layout), known_column(table, LABELS, layout.label, "--label"),
+                  known_column(table, TIMES, layout.time, "--time"),
+                  known_column(table, GROUPS, layout.group, "--group"))
+    known = {roles.recording, roles.label, roles.group, roles.time, *ignored(table, layout)}
+    left = [n for n in range(table.cells.shape[1]) if n not in known]
+    words = [n for n in left if is_words(table, n) and not like_times(table.texts(n)[:50])
+             and 1 < _kinds(table, n) <= 64]
+    if not words or layout.channels:
+        return table
     if roles.time is None:
-        rises = lambda n: (np.diff(as_numbers(table, n)) < 0).mean() < .02 and len(np.unique(keys_of(table, n))) > 64
-        roles.time = next((n for n in left if (like_times(table.texts(n)) if is_words(table, n) else rises(n))), None)
-    words = [n for n in left if n != roles.time and is_words(table, n) and not like_times(table.texts(n)[:50])]
-    words = [n for n in words if not layout.channels and len(np.unique(keys_of(table, n))) <= 64]
-    pairs = lambda *columns: len({*zip(*(keys_of(table, n).tolist() for n in columns))})
-    if roles.time is not None:
+        roles.time = next((n for n in left if n not in words and _may_be_time(table, n)), None)
+    at = [n for n in (roles.recording, roles.group, roles.time) if n is not None]
+    if roles.time is not None and (moments := _kinds(table, *at)) <= .6 * len(table.cells):
+        values = [n for n in left if n not in words and n != roles.time and _kinds(table, n) > 1
+                  and _kinds(table, roles.time, n) > _kinds(table, roles.time)]  # not another clock
         for sensor in words:
-            at = [n for n in (roles.recording, roles.group, roles.time) if n is not None]
-            if pairs(*at, sensor) < .98 * len(table.cells) or pairs(*at) > .6 * len(table.cells):
-                continue
-            others = [n for n in left if n not in (sensor, roles.time) and pairs(sensor, n) > pairs(sensor)
-                      and pairs(roles.time, n) > pairs(roles.time)]  # neither told by the sensor nor by the time
-            labels = [n for n in words if n != sensor and pairs(*at, n) == pairs(*at) and n not in others
-                      and pairs(sensor, n) > pairs(sensor)]
-            if len(others) == 1 and not is_words(table, others[0]):
+            if len(values) == 1 and _kinds(table, *at, sensor) >= .98 * len(table.cells):
+                labels = [n for n in words if _kinds(table, *at, n) == moments and n != sensor]
                 roles.label = the_only(table, labels) if roles.label is None and labels else roles.label
-                return _unstacked(table, roles, sensor, [sensor, *others], layout)
-    turns = [n for n in words if (np.diff(keys_of(table, n)) != 0).mean() > .5 and n != roles.recording]
-    if turns and roles.recording is None and not layout.label == named(table, turns[0]):
-        name = named(table, turns[0])
-        several = ", ".join([*dict.fromkeys(table.texts(turns[0]))][:3])
-        raise InputError(f"{table.path}: {name} changes from row to row ({several}), so the rows may be of several "
-                         f"machines or sensors: separate them with --id {name}, or take them as one with "
-                         f"--ignore {name}.")
+                return _unstacked(table, roles, sensor, [sensor, *values], layout)
+    turns = next((n for n in words if (np.diff(keys_of(table, n)) != 0).mean() > .5), None)
+    if turns is not None and roles.recording is None:
+        name, texts = named(table, turns), [*dict.fromkeys(table.texts(turns))]
+        raise InputError(f"{table.path}: {name} changes from row to row ({', '.join(texts[:3])}), so the rows may be "
+                         f"of several machines or sensors: separate them with --id {table.name(turns)}, or take them "
+                         f"as one with --ignore {table.name(turns)}.")
     return table
+
+
+def _kinds(table: Table, *columns: int) -> int:
+    "The number of different rows in some columns."
+    keys = np.zeros(len(table.cells), np.int64)
+    for column in columns:
+        own = keys_of(table, column)
+        keys = np.unique(keys * (own.max() + 1) + own, return_inverse=True)[1]
+    return int(keys.max()) + 1
+
+
+def _may_be_time(table: Table, column: int) -> bool:
+    "Whether a column holds times as people write them, or numbers that hardly ever fall."
+    if is_words(table, column):
+        return like_times(table.texts(column))
+    return bool((np.diff(as_numbers(table, column)) < 0).mean() < .02) and _kinds(table, column) > 64
 
 
 def with_one_id(table: Table, layout: Layout) -> tuple[Table, Layout]:
