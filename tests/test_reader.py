@@ -84,7 +84,8 @@ def test_files_that_are_no_text(tmp_path, name):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-@pytest.mark.parametrize("name", ["f.tsv", "f.ts", "f.arff", "f.npz", "f.parquet"])
+@pytest.mark.parametrize("name", ["f", *(f"f.{kind}" for kind in (
+    "tsv", "ts", "arff", "npz", "h5", "parquet", "xlsx", "jsonl", "lvm"))])
 def test_a_pipe_is_refused_at_once(tmp_path, name):
     os.mkfifo(tmp_path / name)
     assert "a pipe or a device" in fit_rule(tmp_path / name)  # opening it would wait for a writer, perhaps for ever

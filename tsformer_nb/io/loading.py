@@ -7,6 +7,7 @@ __all__ = ['READERS', 'TABLES', 'TS', 'FLAG', 'ending', 'read_file', 'read_for_m
            'load_parts', 'divided']
 
 # %% ../../nbs/library/loading.ipynb #3ef4ead1
+import contextlib
 import re
 import warnings
 import zlib
@@ -60,11 +61,10 @@ def _reader_of(path: Path) -> Callable | None:  # None: it is a table
         known = ", ".join(sorted({*READERS, *filter(None, TABLES)}))
         raise InputError(f"{path}: files ending in {kind} cannot be read; export the table as CSV, or use one of "
                          f"{known}.")
-    try:
-        with open_text(path, "rb") as file:
-            lines = file.read(4096).decode("ascii", "ignore").lower().splitlines() if path.is_file() else []
-    except (OSError, EOFError, zlib.error):  # said better by the reader
-        lines = []
+    lines: list[str] = []
+    if path.is_file():  # opening a pipe would wait for a writer
+        with contextlib.suppress(OSError, EOFError, zlib.error), open_text(path, "rb") as file:
+            lines = file.read(4096).decode("ascii", "ignore").lower().splitlines()  # a fault is said by the reader
     first = next((line for line in map(str.strip, lines) if line and line[0] not in "#%"), "")
     if re.match(r"@(relation|attribute)\s", first):
         return read_arff

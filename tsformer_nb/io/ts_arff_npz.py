@@ -801,7 +801,8 @@ def table_of(
     kind = Path(path.name.lower().removesuffix(".gz")).suffix
     if kind in JSON:
         return spread(read_text(path, _read_json))
-    return {".lvm": _read_lvm, ".xlsx": _read_sheets}.get(kind, read_any_table)(path)
+    own = {".lvm": _read_lvm, ".xlsx": _read_sheets}.get(kind)
+    return read_text(path, own) if own else read_any_table(path)  # which refuses pipes
 
 
 def _read_text_of(path: Path, text: str) -> Table:
