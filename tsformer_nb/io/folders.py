@@ -385,7 +385,8 @@ def _array(path: Path) -> np.ndarray:
         try:
             return np.load(path, allow_pickle=False)
         except ValueError as error:
-            way = ": save words as y.astype(str), and pad series of unequal length with NaN" * ("Object arrays" in str(error))
+            way = ": save words as y.astype(str), and pad series of unequal length with NaN"
+            way *= "Object arrays" in str(error)
             raise InputError(f"{path} cannot be read ({str(error)[:80]}){way}.") from None
     table = table_of(path)
     return table.numbers([*range(table.cells.shape[1])])
