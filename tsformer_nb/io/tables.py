@@ -28,6 +28,13 @@ ENDINGS = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".xlsx")  # of fil
 MISSING = frozenset(("", "?", "nan", "na", "n/a", "null", "none", "-", "--"))  # common marks for a missing value
 
 
+def _as_texts(values: np.ndarray) -> list[str]:
+    if values.dtype.kind == "f":
+        return ["" if one != one else f"{int(one)}" if one % 1 == 0 else repr(one) for one in values.tolist()]
+    texts = (str(one).strip() for one in values.tolist())
+    return ["" if one.lower() in MISSING else one for one in texts]
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     "The columns of a file, and the place of each row in it."
@@ -38,6 +45,7 @@ class Table:
     unit: str = "line"  # what `lines` counts
     aside: dict[int, str] = field(default_factory=dict)  # columns that are part of others, or empty, and why
     units: dict[int, str] = field(default_factory=dict)  # of columns whose fields had one
+    _made: dict[int, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)  # by `texts`
 
     def line(self, row: int) -> int:
         "The line of a row, counted from 0, in the file."
@@ -58,10 +66,12 @@ class Table:
         return self.cells[:, column] if isinstance(self.cells, np.ndarray) else self.cells.iloc[:, column].to_numpy()
 
     def texts(self, column: int) -> list[str]:  # (n_rows,); whole numbers as such, "" where a value is missing
-        if (values := self.column(column)).dtype.kind == "f":
-            return ["" if one != one else f"{int(one)}" if one % 1 == 0 else repr(one) for one in values.tolist()]
-        texts = (str(one).strip() for one in values.tolist())
-        return ["" if one.lower() in MISSING else one for one in texts]
+        "A column as text; a few are remembered, since each rule asks for those that may be labels or times."
+        if column not in self._made:
+            if len(self._made) > 3:
+                self._made.clear()
+            self._made[column] = _as_texts(self.column(column))
+        return self._made[column]
 
     def numbers(self, columns: list[int]) -> np.ndarray:  # (n_rows, len(columns)) float64, NaN where one is missing
         "Columns as numbers; raises `InputError` that names the first field that is not a number."
