@@ -180,6 +180,27 @@ def fuzz(folder, samples, read, tokens=TOKENS, longest=None):
     assert trials > 100 and 0 < read_right < trials
 
 
+@contextlib.contextmanager
+def with_small_models():
+    "New models are small, and cost a fraction: for tests that do not ask how good one is."
+    from tsformer_nb import kernel_model, model
+
+    def smaller(module, name, **sizes):
+        usual = getattr(module, name)
+        patch.setattr(module, name, lambda *given, **changes: usual(*given, **{**sizes, **changes}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        smaller(kernel_model, "kernel_config_for", n_filters=16, n_points=128)
+        smaller(model, "config_for", d_model=16, num_heads=2, ff_dim=16, num_blocks=1)
+        yield
+
+
+@pytest.fixture
+def small_models():
+    with with_small_models():
+        yield
+
+
 def tool(name):
     "A program of the environment that runs the tests."
     return Path(sys.executable).parent / name

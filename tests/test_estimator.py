@@ -21,7 +21,7 @@ from tsformer_nb import AutoClassifier, KernelClassifier, SeriesClassifier, TSFo
 from tsformer_nb.data import Dataset
 from tsformer_nb.io.files import InputError
 
-pytestmark = pytest.mark.slow  # scikit-learn's checks fit, too
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_models")]  # scikit-learn's checks fit, too
 STEPS = np.arange(40)
 
 
@@ -152,7 +152,7 @@ def test_a_name_says_what_is_fitted(tones):
         assert fitted.model_name_ == name and len(fitted.transform(x[:2])) == 2
 
 
-@pytest.mark.parametrize("model, options", [("kernels", {}), ("collapsed", {"epochs": 40})])
+@pytest.mark.parametrize("model, options", [("kernels", {}), ("collapsed", {"epochs": 10})])
 def test_class_weights_by_label(model, options, tones):
     "What a training makes of them, chapter 09 shows."
     x, y = tones

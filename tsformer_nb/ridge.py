@@ -262,13 +262,18 @@ def solve(
     penalty: float,  # λ
 ) -> np.ndarray:  # (n_series, n_classes): coefficient of each series in the weights
     "Ridge regression at one λ."
-    from scipy.linalg import cho_factor, cho_solve  # here, not above: it takes a moment to import
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve  # here, not above: it takes a moment to import
 
     root = np.sqrt(weight)[:, None]  # (n_series, 1)
     matrix = root * centred(kernel.astype("float64"), weight) * root.T
-    matrix[np.diag_indices(len(matrix))] += penalty + 1e-5 * matrix.trace() / len(matrix)  # more than rounding
+    least = penalty + 1e-5 * matrix.trace() / len(matrix)  # more than rounding, almost always
+    matrix[np.diag_indices(len(matrix))] += least
     sides = root * (targets - weight @ targets / len(kernel))
-    return root * cho_solve(cho_factor(matrix, lower=True, overwrite_a=True), sides)
+    try:
+        return root * cho_solve(cho_factor(matrix, lower=True), sides)
+    except LinAlgError:  # where almost all series are multiples of one, rounding leaves eigenvalues below 0
+        power, turned = np.linalg.eigh(matrix)
+        return root * (turned @ (turned.T @ sides / np.maximum(power, least - power[0])[:, None]))
 
 # %% ../nbs/library/ridge.ipynb #a9386051
 def choose(
