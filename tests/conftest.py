@@ -196,8 +196,9 @@ def with_small_models():
 
 
 @pytest.fixture
-def small_models():
-    with with_small_models():
+def small_models(request):
+    "The quick tests train nothing, and start no Keras."
+    with with_small_models() if request.node.get_closest_marker("slow") else contextlib.nullcontext():
         yield
 
 

@@ -19,6 +19,8 @@ from tsformer_nb.recipes import TrainingConfig
 from tsformer_nb.io.recordings import Layout, lengths_of
 from tsformer_nb.fitting import fit, make_model
 
+pytestmark = pytest.mark.usefixtures("small_models")
+
 
 def tones(n=80, steps=60, seed=0):
     "Series of two tones in noise, classes in turns: (n, steps), (n,)."

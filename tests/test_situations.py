@@ -11,6 +11,7 @@ from tsformer_nb.data import load_dataset
 from tsformer_nb.io.files import InputError, InputWarning
 from tsformer_nb.io.loading import read_for_model
 
+pytestmark = pytest.mark.usefixtures("small_models")
 RNG = np.random.default_rng(0)
 STEPS = 30
 

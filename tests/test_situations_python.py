@@ -17,6 +17,7 @@ from tsformer_nb.io.files import InputError, InputWarning
 from tsformer_nb.io.recordings import as_arrays, as_series
 from tsformer_nb.kernel_model import fit_kernels
 
+pytestmark = pytest.mark.usefixtures("small_models")
 RNG, STEPS = np.random.default_rng(0), np.arange(40)
 FAST = np.arange(48) % 2
 WAVES = np.sin(STEPS * (.3 + .4 * FAST)[:, None] + RNG.uniform(0, 6, (48, 1))) + .1 * RNG.standard_normal((48, 40))
