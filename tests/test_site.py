@@ -313,16 +313,15 @@ def test_every_page_reads_well(open_page, address, lang):
     """Nothing wider than the window on a desktop or a phone, and no serious finding of axe-core.
 
     Colours, names and roles are made by the build, alike on all pages of a kind and in both languages: axe-core scans
-    one page of each kind, in light in one language and in dark in the other, and two on a phone. Every page is looked
-    at in one of the languages, in turns. In `make torture` both are, and axe-core scans every page. Two windows work
-    at once.
+    one page of each kind, and two on a phone. Every page is looked at in one of the languages, in turns, in light or
+    in dark. In `make torture` both are, and axe-core scans every page. Two windows work at once.
     """
     windows = [open_page("index.html", script=AXE) for _ in range(2)]
     turn, scanned = LANGUAGES.index(lang), [False, False]
+    pages = PAGES if TORTURE else [*ALL_KINDS, *(name for name in [*WRITTEN, *REFERENCE[:2]] if name not in ALL_KINDS)]
     work = [(name, ("light", "dark")[(place + turn) % 2], DESKTOP, TORTURE or name in ALL_KINDS)
-            for place, name in enumerate(PAGES if TORTURE else [*WRITTEN, *REFERENCE[:2]])
-            if TORTURE or name in ALL_KINDS or place // 2 % 2 == turn]
-    work += [(name, ("light", "dark")[turn], PHONE, True) for name in ("index", "diagnosis")]
+            for place, name in enumerate(pages) if TORTURE or place // 2 % 2 == turn]
+    work += [(("index", "diagnosis")[turn], ("light", "dark")[turn], PHONE, True)]
     for place, (name, scheme, viewport, scan) in enumerate(work):
         window = windows[place % 2]
         if scanned[place % 2]:
