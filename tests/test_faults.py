@@ -17,7 +17,7 @@ import pytest
 from conftest import KILLS, TORTURE, command, run, tool
 
 pytestmark = pytest.mark.slow
-TRAIN = ("train", "--data", "sample", "--epochs", "3")
+TRAIN = ("train", "--data", "sample", "--epochs", "2")
 QUICK = ("train", "--data", "sample", "--epochs", "60", "--model", "collapsed")  # where any model shows it
 
 
