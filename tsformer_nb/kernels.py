@@ -230,13 +230,14 @@ def adapt_levels(
     seen, found = with_differences(ops.convert_to_tensor(x)), []
     number = np.arange(patterns.n_levels * patterns.n_filters).reshape(patterns.n_filters, -1).T
     example, filter_ = number % len(x), np.arange(patterns.n_filters)
+    place = ((number + 1) * GOLDEN % 1 * (x.shape[1] - 1)).astype(int)[..., None]  # (n_levels, n_filters, 1)
     weights = [ops.convert_to_numpy(weight) for weight in (patterns.filters, patterns.offset)]
     for filters, offset, places in zip(*weights, tap_places(x.shape[1])):
         # (n_examples, n_points, n_filters)
         responses = ops.convert_to_numpy(responses_to(seen, filters, places)) + offset
         mean, spread = responses.mean(axis=(0, 1)), np.sqrt(responses.var(axis=(0, 1)) + 1e-5)
-        ordered = np.sort((responses - mean) / spread, axis=1)
-        place = ((number + 1) * GOLDEN % 1 * (x.shape[1] - 1)).astype(int)
-        found.append((filters / spread, (offset - mean) / spread, ordered[example, place, filter_]))
+        ordered = np.sort(responses[example, :, filter_], axis=2)          # (n_levels, n_filters, n_points)
+        levels = np.take_along_axis(ordered, place, axis=2)[..., 0]        # (n_levels, n_filters)
+        found.append((filters / spread, (offset - mean) / spread, (levels - mean) / spread))
     for weight, values in zip((patterns.filters, patterns.offset, patterns.levels), zip(*found)):
         weight.assign(np.stack(values))
