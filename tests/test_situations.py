@@ -10,6 +10,7 @@ from conftest import command
 from tsformer_nb.data import load_dataset
 from tsformer_nb.io.files import InputError, InputWarning
 from tsformer_nb.io.loading import read_for_model
+from tsformer_nb.io.recordings import Layout
 
 pytestmark = pytest.mark.usefixtures("small_models")
 RNG = np.random.default_rng(0)
@@ -229,7 +230,7 @@ def test_predictions_find_channels_by_name(tmp_path):
     one = new[new["recording"] == 1].drop(columns=["label", "recording"])
     one.to_csv(tmp_path / "one.csv", index=False)
     alone = command("predict", "run", "one.csv", cwd=tmp_path).stdout
-    assert alone.splitlines()[1:] == [right.splitlines()[2]]
+    assert right.splitlines()[2] == f"1,{alone.splitlines()[1]}"
     new.rename(columns={"az": "gz"}).to_csv(tmp_path / "renamed.csv", index=False)
     refused = command("predict", "run", "renamed.csv", cwd=tmp_path)
     assert refused.returncode == 2 and "the model was trained on ax, ay, az" in refused.stderr
@@ -938,7 +939,134 @@ def test_a_prediction_knows_the_columns_of_training(tmp_path):
     said = {name: command("predict", "run", f"{name}.csv", cwd=tmp_path).stdout.splitlines()[1:]
             for name in ("straight", "mixed")}
     assert len(said["straight"]) == 16 and sorted(said["straight"]) == sorted(said["mixed"])
-    assert [line.split(",")[0] for line in said["straight"]] == ["walk", "run"] * 8
+    assert [line.split(",")[:2] for line in said["straight"]] == [[str(n), ("walk", "run")[n % 2]] for n in range(16)]
+
+
+def test_predictions_name_their_recordings(tmp_path):
+    "Of a long table, of logs, with intervals, and of a folder."
+    both = pandas.concat([long_log(1).assign(rec=name) for name in "bacd"])
+    both.to_csv(tmp_path / "logs.csv", index=False)
+    assert command("train", "--data", "logs.csv", "--id", "rec", "--label", "motion", "--window", 25, "--model",
+                   "kernels", "--out", "run", cwd=tmp_path).returncode == 0
+    new = both[both["rec"] < "c"].drop(columns="motion")
+    new.sample(frac=1, random_state=0).to_csv(tmp_path / "new.csv", index=False)
+    rows = command("predict", "run", "new.csv", "--id", "rec", cwd=tmp_path).stdout.splitlines()
+    assert rows[0] == "recording,from,to,predicted,p(run),p(walk)" and {row[0] for row in rows[1:]} == {"a", "b"}
+    (tmp_path / "new").mkdir()
+    for name in "ab":
+        new[new["rec"] == name].drop(columns="rec").to_csv(tmp_path / "new" / f"{name}.csv", index=False)
+    for options, start in (((), "recording,from,to,predicted,p(run)"),
+                           (["--intervals"], "recording,from,to,predicted,p")):
+        said = command("predict", "run", "new", *options, cwd=tmp_path)
+        rows = said.stdout.splitlines()
+        assert rows[0].startswith(start), said.stderr
+        assert [row.split(",")[0] for row in rows[1:]] == ["a.csv"] * (len(rows) // 2) + ["b.csv"] * (len(rows) // 2)
+        assert [row.split(",")[3] for row in rows[1:len(rows) // 2 + 1]] == (
+            ["walk", "run"] * 2 if options else ["walk"] * 4 + ["run"] * 4 + ["walk"] * 4 + ["run"] * 4)
+
+
+def test_files_of_one_class_with_a_row_for_each_series(tmp_path):
+    "Under a header or none, with the label in them or not, in one folder or two."
+    for form, classes in (("plain", ["no", "yes"]), ("header", ["no", "yes"]), ("label", ["no", "yes"])):
+        for half in ("train", "test"):
+            (tmp_path / form / half).mkdir(parents=True)
+            for kind, name in enumerate(("no", "yes")):
+                frame = pandas.DataFrame(np.sin(np.arange(40) * (.3, .9)[kind] + RNG.uniform(0, 6, (12, 1))))
+                frame = frame + RNG.normal(0, .2, frame.shape)
+                if form == "label":
+                    frame[40] = float(kind)
+                frame.columns = [f"t{n}" for n in range(frame.shape[1])]
+                frame.to_csv(tmp_path / form / half / f"{name}.csv", index=False, header=form == "header")
+        for place in (tmp_path / form, tmp_path / form / "train"):
+            with pytest.warns(InputWarning, match="each file holds the series of one class, a row each"):
+                data = load_dataset(place)
+            assert data.classes == ("no", "yes") and data.x_train.shape[1:] == (40, 1)
+            tone = np.abs(np.fft.rfft(data.x_train[:, :, 0], axis=1))
+            assert np.array_equal(tone[:, 4:9].sum(axis=1) > tone[:, 1:4].sum(axis=1), data.y_train == 1)
+    for kind, name in enumerate(("no", "yes")):  # under a name of its own, among steps that have names, too
+        frame = pandas.read_csv(tmp_path / "header" / "train" / f"{name}.csv").assign(t40=kind)
+        (tmp_path / "step").mkdir(exist_ok=True)
+        frame.to_csv(tmp_path / "step" / f"{name}.csv", index=False)
+    try:
+        assert load_dataset(tmp_path / "step").x_train.shape[1] == 40
+    except InputError as error:
+        assert "--ignore" in str(error)
+
+
+def of_sensors(folder, sensors=("Accelerometer", "Gyroscope"), rows=(50, 50)):
+    "A folder for each recording of two classes, and in it a file for each sensor; and one that describes it."
+    for kind, name in enumerate(("walk", "run")):
+        for n in range(6):
+            inside = folder / name / f"2026-05-{n + 1:02}_10-00"
+            inside.mkdir(parents=True)
+            for sensor, size in zip(sensors, rows):
+                values = np.sin(np.arange(size) * (.3, .9)[kind] * rows[0] / size + RNG.uniform(0, 6))
+                values = values + RNG.normal(0, .2, size)
+                frame = pandas.DataFrame({"seconds": np.arange(size) / size, "z": values, "y": -values})
+                frame.to_csv(inside / f"{sensor}.csv", index=False)
+            (inside / "Metadata.csv").write_text("device,version\niPhone,3\n")
+
+
+def test_a_file_for_each_sensor_of_a_recording(tmp_path):
+    of_sensors(tmp_path / "all")
+    with pytest.raises(InputError, match="Accelerometer, Gyroscope, Metadata.*--id folder.*--id file.*--label file"):
+        load_dataset(tmp_path / "all")
+    said = command("train", "--data", "all", "--id", "folder", "--model", "kernels", "--out", "run", cwd=tmp_path)
+    assert said.returncode == 0 and "50 time steps of 4 channels, 2 classes" in said.stdout, said.stderr
+    new = command("predict", "run", "all", cwd=tmp_path).stdout.splitlines()
+    assert new[1].startswith("run/2026-05-01_10-00,run,") and new[12].startswith("walk/2026-05-06_10-00,walk,")
+    one = command("predict", "run", "all/walk/2026-05-06_10-00", cwd=tmp_path).stdout.splitlines()
+    assert len(one) == 2 and one[1].split(",")[1:] == new[12].split(",")[1:]
+    assert command("evaluate", "run", cwd=tmp_path).returncode == 0
+    of_sensors(tmp_path / "unlike", rows=(50, 40))
+    with pytest.raises(InputError, match="Accelerometer 50, Gyroscope 40.*--resample"):
+        load_dataset(tmp_path / "unlike", layout=Layout(id="folder"))
+    data = load_dataset(tmp_path / "unlike", layout=Layout(id="folder", resample=.02), held_out=0)
+    assert data.x_train.shape[::2] == (12, 4) and 40 < data.n_timesteps <= 50
+
+
+def test_a_folder_for_each_person_and_a_file_for_each_class(tmp_path):
+    for person in range(6):
+        (tmp_path / f"P{person}").mkdir()
+        for kind, name in enumerate(("walk", "run")):
+            values = np.sin(np.arange(50) * (.3, .9)[kind])
+            pandas.DataFrame({"t": np.arange(50) / 50, "ax": values}).to_csv(tmp_path / f"P{person}" / f"{name}.csv")
+    with pytest.raises(InputError, match="6 folders hold files of the same names .run, walk.*--label file"):
+        load_dataset(tmp_path)
+    data = load_dataset(tmp_path, layout=Layout(label="file"), held_out=0)
+    assert data.classes == ("run", "walk") and len({*data.groups}) == 6 and len(data.x_train) == 12
+
+
+def test_names_of_columns_that_repeat_are_classes(tmp_path):
+    frame = pandas.DataFrame(RNG.normal(size=(30, 12)), columns=[f"{'ab'[n % 2]}{f'.{n // 2}' * (n > 1)}"
+                                                                 for n in range(12)])
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(InputError, match="names of the columns repeat .a, b., .* turn it: .*--label first"):
+        load_dataset(tmp_path / "x.csv")
+
+
+def test_a_time_at_the_end_of_a_name_is_no_ending(tmp_path):
+    for kind, name in enumerate(("good", "worn")):
+        (tmp_path / name).mkdir()
+        for n in range(6):
+            np.savetxt(tmp_path / name / f"2004.02.12.10.{n}.39", RNG.normal(size=(40, 4)) + kind, delimiter="\t")
+    assert load_dataset(tmp_path, held_out=0).x_train.shape == (12, 40, 4)
+
+
+def test_a_folder_to_predict_holds_files_of_one_kind(tmp_path):
+    from tsformer_nb.io.loading import read_for_model
+
+    (tmp_path / "notes.md").write_text("no series")
+    with pytest.raises(InputError, match="contains no file of series"):
+        read_for_model(tmp_path)
+    for name, columns in (("a", 2), ("b", 3)):
+        frame = pandas.DataFrame(RNG.normal(size=(30, columns)), columns=[*"xyz"[:columns]])
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    assert read_for_model(tmp_path, ["x", "y"]).x.shape == (2, 30, 2)  # by name; more columns do not disturb
+    with pytest.raises(InputError, match="b.csv has other channels .z. than .*a.csv .1 without names"):
+        read_for_model(tmp_path, ["z"])
+
+
 # Folders, arrays, parts in a column, and formats
 
 

@@ -10,6 +10,7 @@ __all__ = ['SET', 'TEST_FILE', 'COMMANDS', 'Parser', 'number', 'steps_or_time', 
 
 # %% ../nbs/library/cli.ipynb #6dd0c97e
 import argparse
+import contextlib
 import csv
 import errno
 import gc
@@ -168,9 +169,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data", metavar="NAME|DIR|FILE", help="another data set than that of the run")
     command.add_argument("--test", metavar="FILE", help=TEST_FILE)
     _set_arguments(command)
-    command = commands.add_parser("predict", help="predict the class of each series in a file")
+    command = commands.add_parser("predict", help="predict the class of each series in a file or folder")
     command.add_argument("run", metavar="RUN", help="a folder written by `train`, or a file written by `export`")
-    command.add_argument("file", metavar="FILE", help="series in any known format, with or without labels")
+    command.add_argument("file", metavar="FILE|DIR", help="series in any known format, or a folder of such files; "
+                         "labels are not needed")
     command.add_argument("--out", metavar="FILE", help="write a CSV file instead of standard output")
     command.add_argument("--intervals", action="store_true", help="of a log: one row for each stretch of one class, "
                          "not for each window")
@@ -329,7 +331,9 @@ def _described(args: argparse.Namespace) -> Dataset:
         warnings.simplefilter("ignore", InputWarning)  # `load_dataset` has shown them before
         folder = Path(args.data).expanduser()
         own = args.test is None and folder.is_dir() and holds_recordings(folder, layout_of(args))
-        files = [args.data] if own else [str(path) for path in find_files(args.data, args.test) if path]
+        files = [args.data]
+        with contextlib.suppress(InputError):  # files of classes, which are read together
+            files = files if own else [str(path) for path in find_files(args.data, args.test) if path]
     print("files: " + ", ".join(files), flush=True)
     return data
 
@@ -376,18 +380,20 @@ def evaluate_command(args: argparse.Namespace) -> None:
 
 # %% ../nbs/library/cli.ipynb #4c0e7b33
 def predict_command(args: argparse.Namespace) -> None:
-    "Predict the class of each series in a file."
+    "Predict the class of each series in a file or folder."
     exported = load_exported(args.run) if Path(args.run).suffix in RUNTIMES else None  # without Keras
     about = exported.about if exported else _about(Path(args.run))
     layout, kept = layout_of(args), about.get("layout", {})
     if kept.get("window") and not layout.window:  # cut as for training
-        layout = replace(layout, window=kept["window"], hop=layout.hop or kept["hop"],
-                         label=layout.label or kept["label"])
+        layout = replace(layout, window=kept["window"], hop=layout.hop or kept["hop"])
     if kept.get("resample") and not layout.resample:
         layout = replace(layout, resample=kept["resample"])
+    if kept.get("id") == "folder" and Path(args.file).is_dir():
+        layout = replace(layout, id="folder")
     if args.intervals and not layout.window:
         raise InputError("--intervals needs a run that was trained with --window, or --window itself.")
-    found = fill_gaps(read_for_model(args.file, about.get("channels", ()), layout, about.get("columns", {})))
+    columns = about.get("columns", {}) | ({"label": kept["label"]} if layout.window and kept.get("label") else {})
+    found = fill_gaps(read_for_model(args.file, about.get("channels", ()), layout, columns))
     _check_step(found, about.get("time_step", 0))
     if model := exported:
         classes: Sequence = model.classes
@@ -524,14 +530,18 @@ def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
 
 
 def _as_csv(classes: Sequence, probabilities: np.ndarray, found: Recordings | None = None) -> str:
-    "Predictions as a table, a row for each series; windows with the time or line of their first and last row."
-    spans = found.spans if found is not None else None
-    begin = [[]] * len(probabilities) if spans is None else [[*span] for span in spans]
+    """Predictions as a table, a row for each series.
+
+    In front stand its recording, if the file names it, and the first and last time or line of a window.
+    """
+    names, spans = (found.names, found.spans) if found is not None else (None, None)
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([*(["from", "to"] if spans is not None else []), "predicted", *(f"p({name})" for name in classes)])
-    rows.writerows([*place, classes[row.argmax()], *(f"{p:.6f}" for p in row)]
-                   for place, row in zip(begin, probabilities))
+    rows.writerow([*(["recording"] * (names is not None)), *(["from", "to"] * (spans is not None)), "predicted",
+                   *(f"p({name})" for name in classes)])
+    for n, row in enumerate(probabilities):
+        place = [*([] if names is None else [names[n]]), *([] if spans is None else spans[n])]
+        rows.writerow([*place, classes[row.argmax()], *(f"{p:.6f}" for p in row)])
     return text.getvalue()
 
 
@@ -539,9 +549,10 @@ def _as_intervals(classes: Sequence, probabilities: np.ndarray, found: Recording
     "Predictions of windows as a table, a row for each stretch of one class; where windows overlap, they are averaged."
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["from", "to", "predicted", "p"])
-    rows.writerows([begin, end, classes[number], f"{p:.6f}"]
-                   for begin, end, number, p in intervals(found, probabilities))
+    names = found.names
+    rows.writerow([*["recording"] * (names is not None), "from", "to", "predicted", "p"])
+    rows.writerows([*([] if names is None else [names[first]]), begin, end, classes[number], f"{p:.6f}"]
+                   for begin, end, number, p, first in intervals(found, probabilities))
     return text.getvalue()
 
 # %% ../nbs/library/cli.ipynb #aa812cb9

@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['RECORDINGS', 'DAY', 'NUMBERED', 'BEGIN', 'END', 'LENGTH', 'classes_in', 'One', 'read_recording', 'intervals_in',
-           'with_intervals', 'intervals_beside', 'holds_recordings', 'read_folder']
+           'with_intervals', 'intervals_beside', 'sensor_folders', 'read_sensors', 'holds_recordings', 'read_folder']
 
 # %% ../../nbs/library/folders.ipynb #3626bbed
 import contextlib
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from .files import InputError, InputWarning
-from .layouts import from_table, rates_told
+from .layouts import from_table, looks_long, rates_told
 from .recordings import PLAIN_NUMBER, Layout, Recordings, Role, labels_from
 from .roles import (GROUPS, IDS, LABELS, Roles, clocks_of, columns_called, find_column, ignored,
                                   is_index, is_words, known_column, label_texts, named, seconds_in, seconds_of, shown,
@@ -38,7 +39,8 @@ def _stem(path: Path) -> str:
 
 
 def _ending(path: Path) -> str:
-    return Path(path.name.lower().removesuffix(".gz")).suffix
+    found = Path(path.name.lower().removesuffix(".gz")).suffix
+    return ".txt" if found[1:].isdigit() and not path.is_dir() else found  # 2004.02.12.10.32.39 ends in the seconds
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -112,7 +114,11 @@ def classes_in(
         return {name: [path for paths in found.values() for path in paths] for name, found in deeper.items()}
     if _of_recordings(by_folder):
         return by_folder
-    paths = _tables(folder)
+    return _by_name(_tables(folder), chosen)
+
+
+def _by_name(paths: list[Path], chosen: str | None) -> dict[str, list[Path]]:
+    "Recordings by the one part of their names that can be the class."
     parts = _parts_of_names(paths)
     if chosen and re.fullmatch(r"\d+(,\d+)*", chosen) and all(0 < int(one) <= len(parts) for one in chosen.split(",")):
         labels = ["_".join(one) for one in zip(*(parts[int(one) - 1] for one in chosen.split(",")))]
@@ -249,19 +255,19 @@ def _read_wav(path: Path) -> One:
     return _of_array(values, 1 / rate)
 
 
-def _joined(folder: Path, found: dict[str, list[Path]], layout: Layout, by: str, person: dict[Path, str] | None = None
-            ) -> Recordings:
+def _joined(folder: Path, found: dict[str, list[Path]], layout: Layout, by: str, person: dict[Path, str] | None = None,
+            read: Callable[[Path, Layout], One] = read_recording) -> Recordings:
     "The recordings of a folder."
     files = [(path, name) for name, paths in found.items() for path in paths]
     files = [files[n] for n in np.random.default_rng(0).permutation(len(files))]  # else the order would tell the class
     ones: list[One] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # what was detected is the same in each file, and told once
-        tables = [table_of(path) for path, _ in files if _ending(path) not in (".wav", ".npy")]
+        tables = [table_of(path) for path, _ in files if path.is_file() and _ending(path) not in (".wav", ".npy")]
         alike = len(tables) == len(files) and len({(table.names, table.cells.shape[1]) for table in tables}) == 1
         time, clocks = _clocks(tables[:50], layout) if alike else (None, [])
         for n, (path, _) in enumerate(files):
-            ones.append(one := _recording(tables[n], layout, time, clocks) if alike else read_recording(path, layout))
+            ones.append(one := _recording(tables[n], layout, time, clocks) if alike else read(path, layout))
             if sorted(one.channels) != sorted(ones[0].channels):
                 raise InputError(f"{path} has the channels {', '.join(one.channels)}, but {files[0][0]} has "
                                  f"{', '.join(ones[0].channels)}: all recordings need the same. Name them with "
@@ -269,7 +275,8 @@ def _joined(folder: Path, found: dict[str, list[Path]], layout: Layout, by: str,
     channels, names = ones[0].channels, np.array([name for _, name in files])
     series = [one.values[:, [one.channels.index(name) for name in channels]] for one in ones]
     counts = ", ".join(f"{len(paths)} of {name}" for name, paths in list(found.items())[:8])
-    warnings.warn(f"{folder}: each file is a recording, and {by} is its class ({counts}); channels "
+    what = "file" if read is read_recording else "folder"
+    warnings.warn(f"{folder}: each {what} is a recording, and {by} is its class ({counts}); channels "
                   f"{', '.join(channels)}.", InputWarning, stacklevel=4)
     steps = np.array([one.time_step for one in ones])
     if steps.all() and (sentence := rates_told(steps, names)):
@@ -678,6 +685,98 @@ def _spanned(folder: Path) -> dict[Path, Path]:  # log: its intervals
     return found if 2 * len(found) == len(paths) == len({*found, *found.values()}) else {}
 
 
+# %% ../../nbs/library/folders.ipynb #folders-repeated
+def sensor_folders(folder: Path) -> tuple[list[Path], list[str]]:  # folders, and the names of their files
+    "Folders whose files have the same names, none of them with a number; empty if the folder holds no such folders."
+    inside = [one for outer in _folders(folder) for one in (outer, *_folders(outer))]
+    files = {one: found for one in inside if (found := _tables(one))}
+    names = [{*map(_stem, found)} for found in files.values()]
+    if len(names) < 2 or any(one != names[0] for one in names) or len(names[0]) < 2 or _halves(folder):
+        return [], []
+    if any(re.search(r"\d", one) or kind_of(one) or _of_part(Path(one)) for one in names[0]):
+        return [], []
+    return [*files], sorted(names[0])
+
+
+def read_sensors(
+    folder: Path,  # a file for each sensor, a row a time step
+    layout: Layout = Layout(),
+) -> One:
+    "Read a folder that is one recording; raises `InputError` if its files have different numbers of rows."
+    found = {_stem(path): read_recording(path, layout) for path in _tables(folder)
+             if _ending(path) in (".wav", ".npy") or len(first_lines(path)) > 2}  # the others describe the recording
+    sizes = {name: len(one.values) for name, one in found.items()}
+    if len({*sizes.values()}) > 1 and not layout.resample:
+        told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise InputError(f"{folder}: its files have different numbers of rows ({told}); bring them to the same steps "
+                         "of time with --resample.")
+    shortest = min(sizes.values(), default=0)
+    if not shortest:
+        raise InputError(f"{folder} has no file with more than one row.")
+    values = np.concatenate([one.values[:shortest] for one in found.values()], axis=1)
+    channels = tuple(f"{name} {channel}" for name, one in found.items() for channel in one.channels)
+    return One(values, channels, max(one.time_step for one in found.values()))
+
+
+def _repeated(folder: Path, layout: Layout) -> Recordings | None:
+    "Folders with files of the same names, read as the user says; raises `InputError` if that is not said."
+    folders, names = sensor_folders(folder)
+    if not folders or layout.id == "file":
+        return None
+    if layout.label == "file":
+        paths = {name: [path for one in folders for path in _tables(one) if _stem(path) == name] for name in names}
+        person = {path: path.parent.name for found in paths.values() for path in found}
+        return _joined(folder, paths, replace(layout, label=None), "its name", person)
+    if layout.id != "folder":
+        raise InputError(f"{folder}: {len(folders)} folders hold files of the same names ({', '.join(names[:4])}). If "
+                         "these are sensors of one recording, use --id folder; if each is a recording, --id file; if "
+                         "they are classes, --label file.")
+    outer = {one.parent.name for one in folders if one.parent != folder}
+    classes = {name: [one for one in folders if one.parent.name == name] for name in sorted(outer)}
+    if len(outer) < 2:
+        classes = _by_name(folders, layout.label)
+    if not classes:
+        raise InputError(f"{folder}: neither the folders around the recordings nor a part of their names says the "
+                         "class. Put the recordings of each class into a folder.")
+    by = "the folder around it" if len(outer) > 1 else "a part of its name"
+    return _joined(folder, classes, layout, by, read=read_sensors)
+
+
+def _by_class_file(folder: Path, layout: Layout) -> Recordings | None:
+    "Files with a row for each series, each of the class that its name says; None: they are something else."
+    paths = _tables(folder)
+    if not 1 < len(paths) <= 50 or any(map(_of_part, paths)) or layout.window or layout.label or layout.id:
+        return None
+    ones: list[Recordings] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # what was detected is the same in each file
+        for path in paths:
+            try:
+                if _ending(path) in (".wav", ".npy") or looks_long(table := table_of(path), layout) or (
+                        columns_called(table, LABELS)) or len(table.cells) < 2 or table.cells.shape[1] < 8:
+                    return None
+                ones.append(from_table(table, layout, labelled=None))
+            except InputError:
+                return None
+    said = [None if one.labels is None else {*one.labels.tolist()} for one in ones]
+    if len({one.x.shape[1:] for one in ones}) > 1 or any(one is not None and len(one) > 1 for one in said):
+        return None
+    names = [_stem(path) for path in paths]
+    owner = np.repeat(np.arange(len(ones)), [len(one.x) for one in ones])
+    order = np.random.default_rng(0).permutation(len(owner))  # else the order would tell the class
+    x, owner = np.concatenate([one.x for one in ones])[order], owner[order]
+    constant = [bool((np.ptp(x[owner == n], axis=0) == 0).any()) for n in range(len(ones))]
+    if all(constant) and not any(said):
+        raise InputError(f"{folder}: each file may hold the series of one class, but a column has one value in all "
+                         "rows of a file, and may be the label: leave it out with --ignore.")
+    counts = ", ".join(f"{len(one.x)} of {name}" for one, name in zip(ones, names))
+    warnings.warn(f"{folder}: each file holds the series of one class, a row each, and its name is the class "
+                  f"({counts}).", InputWarning, stacklevel=3)
+    groups = [f"{one}" for each in ones for one in (each.groups if each.groups is not None else [])]
+    return replace(ones[0], path=folder, x=x, labels=labels_from([names[n] for n in owner]), lines=None, names=None,
+                   files=np.array(paths, dtype=object)[owner], layout=replace(ones[0].layout or layout, label=None),
+                   groups=np.array(groups)[order] if len(groups) == len(owner) else None)
+
 # %% ../../nbs/library/folders.ipynb #6822b21a
 def _halves(folder: Path) -> list[Path]:
     "The folders of the training and of the test part; empty if there are not both."
@@ -705,6 +804,10 @@ def read_folder(
     pairs: dict[str, dict] = {part: _one_reading(folder, _pair_files(folder, part), layout) for part in PARTS_OF_KEYS}
     if not pairs["train"] and (spanned := _spanned(folder)):
         return _logs(folder, layout, spanned), None
+    if not pairs["train"] and (found := _repeated(folder, layout)):
+        return found, None
+    if layout.id == "file":
+        layout = replace(layout, id=None)
     if not pairs["train"] and not _label_table(folder) and not classes_in(folder, layout.label):
         pairs |= _pair_by_rows(folder)
     if "x" in pairs["train"] and (labelled := _with_labels(pairs["train"], layout)) is not None:
@@ -721,6 +824,9 @@ def read_folder(
                       stacklevel=2)
         return parts[0], parts[1] if len(parts) > 1 else None
     if not holds_recordings(folder, layout):
+        by_file = [_by_class_file(one, layout) for one in _halves(folder) or [folder]]
+        if by_file[0] and by_file[-1]:
+            return by_file[0], by_file[1] if len(by_file) > 1 else None
         _ask_for_the_part(folder)
         return None
     if listed := _label_table(folder):

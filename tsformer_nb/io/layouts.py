@@ -224,7 +224,8 @@ def read_long(
     found = Recordings(table.path, x, lines=np.array([table.line(row) for row in first]), layout=known,
                        channels=tuple(table.names[n] for n in roles.channels) if table.names else (),
                        groups=None if roles.group is None else np.array(of_each(roles.group)), unit=table.unit,
-                       roles=shown(table, roles.why), time_step=time_step(table, roles.time, seconds, member))
+                       roles=shown(table, roles.why), time_step=time_step(table, roles.time, seconds, member),
+                       names=np.array([texts[row] for row in first], dtype=object))
     if label is None:
         return found
     found = replace(found, labels=labels_at(found, of_each(label)))

@@ -19,7 +19,7 @@ import numpy as np
 
 from .download import NAMES, SAMPLE, fetch
 from .files import FILES, InputError, InputWarning, open_text
-from .folders import intervals_beside, read_folder, with_intervals
+from .folders import intervals_beside, read_folder, read_sensors, sensor_folders, with_intervals
 from .recordings import Layout, Recordings, fill_gaps, lengths_of
 from .layouts import from_table, read_one
 from .roles import IDS, LABELS, TIMES, columns_called, find_column, id_column, known_column, named
@@ -75,18 +75,22 @@ def read_for_model(
     path: str | Path,  # a file with series to predict
     channels: Sequence[str] = (),  # the names of the model's channels, in its order
     layout: Layout = Layout(),  # as for `read_file`
-    columns: Mapping[str, str] = {},  # the names that its "recording" and its "time" had in training  # noqa: B006
+    columns: Mapping[str, str] = {},  # names of "recording", "time" and "label" in training  # noqa: B006
 ) -> Recordings:
     """Read series for a model that knows its channels by name: they may stand in any order.
 
-    A table without a column for recordings is one recording. Raises `InputError` if a channel is missing.
+    A table without a column for recordings is one recording; of a folder, each file is read. Raises `InputError` if a
+    channel is missing.
     """
+    if Path(path).is_dir():
+        return _each_file(Path(path), channels, layout, columns)
     named = tuple(channels)
     if named and not layout.channels and ending(Path(path)) in TABLES:
         table = table_of(Path(path))
         if set(named) <= set(table.names):
             there = {role: name for role, name in columns.items() if set(name.split(",")) <= set(table.names)}
-            layout = replace(layout, id=layout.id or there.get("recording"), time=layout.time or there.get("time"))
+            layout = replace(layout, id=layout.id or there.get("recording"), time=layout.time or there.get("time"),
+                             label=layout.label or there.get("label"))
             if layout.id is None and not layout.window and known_column(table, IDS) is None:
                 return read_one(table, named, layout)
             layout = replace(layout, channels=named)
@@ -100,6 +104,53 @@ def read_for_model(
         return replace(found, x=found.x[:, :, order], channels=named)
     raise InputError(f"{path} has the channels {', '.join(found.channels)}; the model was trained on "
                      f"{', '.join(named)}: rename the columns, or name them in this order with --channels.")
+
+
+def _each_file(folder: Path, channels: Sequence[str], layout: Layout, columns: Mapping[str, str]) -> Recordings:
+    "The series of all files in a folder, in the order of their names."
+    sensors = layout.id == "folder"  # each folder of files is a recording
+    paths = sensor_folders(folder)[0] or [folder] if sensors else sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.name[0] != "." and _holds_series(path))
+    if not paths:
+        raise InputError(f"{folder} contains no file of series.")
+    ones: list[Recordings] = []
+    for path in paths:
+        with warnings.catch_warnings():
+            if ones:  # what was detected is the same in each file
+                warnings.simplefilter("ignore", InputWarning)
+            ones.append(one := _recorded(path, channels, layout) if sensors else read_for_model(path, channels, layout,
+                                                                                                columns))
+        if one.channels != ones[0].channels or one.x.shape[2] != ones[0].x.shape[2]:
+            told = [", ".join(each.channels) or f"{each.x.shape[2]} without names" for each in (one, ones[0])]
+            raise InputError(f"{path} has other channels ({told[0]}) than {paths[0]} ({told[1]}).")
+    x = np.full((sum(len(one.x) for one in ones), max(one.x.shape[1] for one in ones), ones[0].x.shape[2]), np.nan)
+    begins = np.cumsum([0, *(len(one.x) for one in ones)])
+    for begin, one in zip(begins, ones):
+        x[begin:begin + len(one.x), :one.x.shape[1]] = one.x
+    owner = np.repeat(np.arange(len(ones)), np.diff(begins))
+    names = np.array([path.relative_to(folder).as_posix() for path in paths], dtype=object)[owner]
+    steps = [one.time_step for one in ones if one.time_step]
+    joined = Recordings(folder, x, channels=ones[0].channels, layout=ones[0].layout, names=names,
+                        files=np.array(paths, dtype=object)[owner],
+                        time_step=float(np.median(steps)) if steps else 0.)
+    windows, row, part = [], 0, 0
+    for one in ones:
+        if one.spans is None or one.starts is None or one.segments is None or one.moments is None:
+            return joined
+        windows.append((one.spans, one.starts + row, one.segments + part, one.moments))
+        row, part = row + len(one.moments), part + int(one.segments.max()) + 1  # counted through all files
+    spans, starts, segments, moments = map(np.concatenate, zip(*windows))
+    return replace(joined, spans=spans, starts=starts, segments=segments, moments=moments)
+
+
+def _recorded(folder: Path, channels: Sequence[str], layout: Layout) -> Recordings:
+    "One recording, of a file for each sensor, with the channels of a model."
+    one = read_sensors(folder, replace(layout, id=None))
+    if missing := [name for name in channels if name not in one.channels]:
+        raise InputError(f"{folder} has no channel {missing[0]}; it has {', '.join(one.channels)}.")
+    order = [one.channels.index(name) for name in channels or one.channels]
+    return Recordings(folder, one.values[None][:, :, order], channels=tuple(channels) or one.channels,
+                      time_step=one.time_step)
 
 # %% ../../nbs/library/loading.ipynb #4a1cd94b
 def _twin(

@@ -43,6 +43,7 @@ class Recordings:
     layout: "Layout | None" = None  # how the table was read, so that others can be read in the same way
     first_column: int = 0  # column of the first value in a wide table, from 1; 0: steps have no columns of their own
     files: np.ndarray | None = None  # (n_series,) the file of each series, if each has its own
+    names: np.ndarray | None = None  # (n_series,) the recording of each, as the file names it
     roles: tuple[Role, ...] = ()  # of the columns of a table
     time_step: float = 0.  # usual time from one step to the next, in seconds if the unit is known; 0: unknown
     starts: np.ndarray | None = None  # (n_series,) the row where each window of a log starts, from 0

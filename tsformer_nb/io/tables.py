@@ -478,6 +478,11 @@ def _check_turned(path: Path, names: tuple[str, ...], body: list[list[str]], lin
         turned = f"{path.stem}_turned.csv"
         turn = (f"turn it: python -c \"import pandas as p; p.read_csv({str(path)!r}, sep={separator!r}, header=None, "
                 f"dtype=str).T.to_csv({turned!r}, sep={separator!r}, header=False, index=False)\"")
+    base = [re.sub(r"\.\d+$", "", name) for name in names]
+    if len({*base}) <= len(names) // 3 and {*base} <= {*names} and len(names) > 7:  # a, b, a.1, b.1, a.2, ..
+        raise InputError(f"{path}: the names of the columns repeat ({', '.join(dict.fromkeys(base))[:60]}), so each "
+                         f"column may be a series, and its name the class. Then {turn}, and read it with --label "
+                         "first.")
     labels = body[-1][1:]
     if not any(map(_form, labels)) and 1 < len({*labels}) < len(labels) and all(
             _any_number(field) for row in body[:-1] for field in row[1:]):

@@ -158,7 +158,8 @@ def read_windows(
     found = Recordings(table.path, x, lines=np.array([table.line(row) for row in begun]), layout=kept,
                        channels=tuple(map(table.name, roles.channels)), groups=groups, unit=table.unit, spans=spans,
                        roles=shown(table, roles.why), time_step=usual * (unit_of(table, roles.time) or 1)
-                       if roles.time is not None else 0., starts=starts, segments=segment[begun], moments=moments[rows])
+                       if roles.time is not None else 0., starts=starts, segments=segment[begun], moments=moments[rows],
+                       names=None if roles.recording is None else np.array(table.texts(roles.recording), object)[begun])
     if roles.label is None or labelled is None and "" in labels:
         return found
     return replace(found, labels=labels_at(found, [labels[row] for row in begun]))
@@ -245,7 +246,7 @@ def _kept_together(table: Table, roles: Roles, begun: np.ndarray, stretch: np.nd
 def intervals(
     found: Recordings,  # as `read_windows` gives it
     probabilities: np.ndarray,  # (n_windows, n_classes)
-) -> Iterator[tuple]:  # from, to, class number, mean probability
+) -> Iterator[tuple]:  # from, to, class number, mean probability, the first window of its stretch
     "Stretches of one predicted class: each row has the mean probability of the windows that cover it."
     if found.starts is None or found.segments is None or found.moments is None:
         raise InputError(f"{found.path} was not cut into windows.")
@@ -264,4 +265,5 @@ def intervals(
         borders = np.flatnonzero((np.diff(number) != 0) | (np.diff(covered) > 1)) + 1
         for begin, end in zip([0, *borders], [*borders, len(number)]):
             rows = first + covered[begin], first + covered[end - 1]
-            yield *found.moments[[*rows]], int(number[begin]), float(mean[begin:end, number[begin]].mean())
+            share = float(mean[begin:end, number[begin]].mean())
+            yield *found.moments[[*rows]], int(number[begin]), share, int(own[0])
