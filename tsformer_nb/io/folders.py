@@ -686,6 +686,12 @@ def _spanned(folder: Path) -> dict[Path, Path]:  # log: its intervals
 
 
 # %% ../../nbs/library/folders.ipynb #folders-repeated
+def _halves(folder: Path) -> list[Path]:
+    "The folders of the training and of the test part; empty if there are not both."
+    found = [[one for one in _folders(folder) if PARTS_OF_KEYS[part].fullmatch(one.name)] for part in PARTS_OF_KEYS]
+    return [one[0] for one in found] if all(found) else []
+
+
 def sensor_folders(folder: Path) -> tuple[list[Path], list[str]]:  # folders, and the names of their files
     "Folders whose files have the same names, none of them with a number; empty if the folder holds no such folders."
     inside = [one for outer in _folders(folder) for one in (outer, *_folders(outer))]
@@ -778,12 +784,6 @@ def _by_class_file(folder: Path, layout: Layout) -> Recordings | None:
                    groups=np.array(groups)[order] if len(groups) == len(owner) else None)
 
 # %% ../../nbs/library/folders.ipynb #6822b21a
-def _halves(folder: Path) -> list[Path]:
-    "The folders of the training and of the test part; empty if there are not both."
-    found = [[one for one in _folders(folder) if PARTS_OF_KEYS[part].fullmatch(one.name)] for part in PARTS_OF_KEYS]
-    return [one[0] for one in found] if all(found) else []
-
-
 def holds_recordings(
     folder: Path,
     layout: Layout = Layout(),
