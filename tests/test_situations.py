@@ -983,14 +983,13 @@ def test_files_of_one_class_with_a_row_for_each_series(tmp_path):
             assert data.classes == ("no", "yes") and data.x_train.shape[1:] == (40, 1)
             tone = np.abs(np.fft.rfft(data.x_train[:, :, 0], axis=1))
             assert np.array_equal(tone[:, 4:9].sum(axis=1) > tone[:, 1:4].sum(axis=1), data.y_train == 1)
-    for kind, name in enumerate(("no", "yes")):  # under a name of its own, among steps that have names, too
-        frame = pandas.read_csv(tmp_path / "header" / "train" / f"{name}.csv").assign(t40=kind)
+    for kind, name in enumerate(("no", "yes")):  # a step that gives the class away
+        frame = pandas.read_csv(tmp_path / "header" / "train" / f"{name}.csv")
         (tmp_path / "step").mkdir(exist_ok=True)
-        frame.to_csv(tmp_path / "step" / f"{name}.csv", index=False)
-    try:
-        assert load_dataset(tmp_path / "step").x_train.shape[1] == 40
-    except InputError as error:
-        assert "--ignore" in str(error)
+        frame.assign(t0=kind + .25).to_csv(tmp_path / "step" / f"{name}.csv", index=False)
+    with pytest.raises(InputError, match="one value in all rows of a file, and another in other files.*--ignore"):
+        load_dataset(tmp_path / "step")
+    assert load_dataset(tmp_path / "step", layout=Layout(ignore=("t0",))).x_train.shape[1] == 39
 
 
 def of_sensors(folder, sensors=("Accelerometer", "Gyroscope"), rows=(50, 50)):
@@ -1019,10 +1018,15 @@ def test_a_file_for_each_sensor_of_a_recording(tmp_path):
     assert len(one) == 2 and one[1].split(",")[1:] == new[12].split(",")[1:]
     assert command("evaluate", "run", cwd=tmp_path).returncode == 0
     of_sensors(tmp_path / "unlike", rows=(50, 40))
-    with pytest.raises(InputError, match="Accelerometer 50, Gyroscope 40.*--resample"):
+    with pytest.raises(InputError, match="Accelerometer 50 rows 0.02 apart, Gyroscope 40 rows 0.025.*--resample"):
         load_dataset(tmp_path / "unlike", layout=Layout(id="folder"))
     data = load_dataset(tmp_path / "unlike", layout=Layout(id="folder", resample=.02), held_out=0)
     assert data.x_train.shape[::2] == (12, 4) and 40 < data.n_timesteps <= 50
+    of_sensors(tmp_path / "parts" / "train"), of_sensors(tmp_path / "parts" / "test")
+    with pytest.raises(InputError, match="--id folder.*--id file.*--label file"):
+        load_dataset(tmp_path / "parts")
+    data = load_dataset(tmp_path / "parts", layout=Layout(id="folder"))
+    assert data.x_train.shape == data.x_test.shape == (12, 50, 4)
 
 
 def test_a_folder_for_each_person_and_a_file_for_each_class(tmp_path):

@@ -708,14 +708,16 @@ def read_sensors(
     folder: Path,  # a file for each sensor, a row a time step
     layout: Layout = Layout(),
 ) -> One:
-    "Read a folder that is one recording; raises `InputError` if its files have different numbers of rows."
+    "Read a folder that is one recording; raises `InputError` if its files have other numbers of rows, or other steps."
     found = {_stem(path): read_recording(path, layout) for path in _tables(folder)
              if _ending(path) in (".wav", ".npy") or len(first_lines(path)) > 2}  # the others describe the recording
     sizes = {name: len(one.values) for name, one in found.items()}
-    if len({*sizes.values()}) > 1 and not layout.resample:
-        told = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        raise InputError(f"{folder}: its files have different numbers of rows ({told}); bring them to the same steps "
-                         "of time with --resample.")
+    steps = [one.time_step for one in found.values() if one.time_step]
+    if (len({*sizes.values()}) > 1 or steps and max(steps) > 1.2 * min(steps)) and not layout.resample:
+        told = ", ".join(f"{name} {len(one.values)} rows{f' {one.time_step:g} apart' * (one.time_step > 0)}"
+                         for name, one in found.items())
+        raise InputError(f"{folder}: the rows of its files do not belong together one by one ({told}); bring them to "
+                         "the same steps of time with --resample.")
     shortest = min(sizes.values(), default=0)
     if not shortest:
         raise InputError(f"{folder} has no file with more than one row.")
@@ -771,10 +773,11 @@ def _by_class_file(folder: Path, layout: Layout) -> Recordings | None:
     owner = np.repeat(np.arange(len(ones)), [len(one.x) for one in ones])
     order = np.random.default_rng(0).permutation(len(owner))  # else the order would tell the class
     x, owner = np.concatenate([one.x for one in ones])[order], owner[order]
-    constant = [bool((np.ptp(x[owner == n], axis=0) == 0).any()) for n in range(len(ones))]
-    if all(constant) and not any(said):
+    still = np.all([np.ptp(one.x, axis=0) == 0 for one in ones], axis=0)  # (n_timesteps, n_channels)
+    if (still & (np.ptp([one.x[0] for one in ones], axis=0) > 0)).any():
         raise InputError(f"{folder}: each file may hold the series of one class, but a column has one value in all "
-                         "rows of a file, and may be the label: leave it out with --ignore.")
+                         "rows of a file, and another in other files. It may be the label: leave it out with "
+                         "--ignore.")
     counts = ", ".join(f"{len(one.x)} of {name}" for one, name in zip(ones, names))
     warnings.warn(f"{folder}: each file holds the series of one class, a row each, and its name is the class "
                   f"({counts}).", InputWarning, stacklevel=3)
@@ -804,8 +807,9 @@ def read_folder(
     pairs: dict[str, dict] = {part: _one_reading(folder, _pair_files(folder, part), layout) for part in PARTS_OF_KEYS}
     if not pairs["train"] and (spanned := _spanned(folder)):
         return _logs(folder, layout, spanned), None
-    if not pairs["train"] and (found := _repeated(folder, layout)):
-        return found, None
+    found = [] if pairs["train"] else [_repeated(one, layout) for one in _halves(folder) or [folder]]
+    if found and found[0] and found[-1]:
+        return found[0], found[1] if len(found) > 1 else None
     if layout.id == "file":
         layout = replace(layout, id=None)
     if not pairs["train"] and not _label_table(folder) and not classes_in(folder, layout.label):
