@@ -211,7 +211,7 @@ def split_rows(
     separator: str | None,  # as `separator_of` gives it
 ) -> Iterator[tuple[int, list[str]]]:  # line number, from 1, and its fields without surrounding blanks
     "Rows that are not empty; with blanks as separators, R writes words in quotes."
-    lines = (ARROW.sub(rf"\1{separator or ' '}", line, count=1) for line in lines)
+    lines = (ARROW.sub(rf"\1{separator or ' '}", line, count=1) if "->" in line else line for line in lines)
     reader = csv.reader(lines, delimiter=separator, strict=True) if separator else None
     for n_line, row in enumerate(reader or lines, 1):
         parts = [field.strip('"') for field in re.findall(r'"[^"]*"|\S+', row)] if isinstance(row, str) else row
@@ -296,6 +296,9 @@ def without_preamble(
     separator = separator_of(lines)
     if separator and not all(separator in line for line in lines):
         separator = separator_of(lines[-5:])  # lines above may have another one
+    ends = [fields for _, fields in split_rows([lines[0], lines[-1]], separator)]
+    if len({*map(len, ends)}) == 1 < len(ends) and all(map(_any_number, ends[0])):
+        return first, 0  # numbers from the first line on: the other lines need not be split
     rows = [fields for _, fields in split_rows(lines, separator)]
     if len(rows) != len(lines):
         return first, 0
@@ -505,10 +508,12 @@ PAIR = re.compile(r"([^\W\d][^\s:=,;]*)\s*[:=]\s*([^\s,;]*)[\s,;]*")
 
 def _keys_of(lines: list[str]) -> list[str]:
     "The names, if each line writes one before each value, as in `x: 1 y: 2`."
+    keys = [one[1] for one in PAIR.finditer(lines[0])]
+    if len(keys) < 2:
+        return []
     found = [[*PAIR.finditer(line)] for line in lines]
-    keys = [one[1] for one in found[0]]
     whole = all("".join(one[0] for one in pairs) == line.strip() for pairs, line in zip(found, map(str.lstrip, lines)))
-    return keys if len(keys) > 1 and whole and all([one[1] for one in pairs] == keys for pairs in found) else []
+    return keys if whole and all([one[1] for one in pairs] == keys for pairs in found) else []
 
 
 LIBSVM = re.compile(r"[-+]?[\w.]+((\s+\d+:[-+.\deE]+)*)\s*(#.*)?")
