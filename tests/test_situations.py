@@ -967,7 +967,7 @@ def test_predictions_name_their_recordings(tmp_path):
 
 def test_files_of_one_class_with_a_row_for_each_series(tmp_path):
     "Under a header or none, with the label in them or not, in one folder or two."
-    for form, classes in (("plain", ["no", "yes"]), ("header", ["no", "yes"]), ("label", ["no", "yes"])):
+    for form in ("plain", "header", "label"):
         for half in ("train", "test"):
             (tmp_path / form / half).mkdir(parents=True)
             for kind, name in enumerate(("no", "yes")):
@@ -1058,8 +1058,6 @@ def test_a_time_at_the_end_of_a_name_is_no_ending(tmp_path):
 
 
 def test_a_folder_to_predict_holds_files_of_one_kind(tmp_path):
-    from tsformer_nb.io.loading import read_for_model
-
     (tmp_path / "notes.md").write_text("no series")
     with pytest.raises(InputError, match="contains no file of series"):
         read_for_model(tmp_path)

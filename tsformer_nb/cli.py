@@ -333,7 +333,8 @@ def _described(args: argparse.Namespace) -> Dataset:
         own = args.test is None and folder.is_dir() and holds_recordings(folder, layout_of(args))
         files = [args.data]
         with contextlib.suppress(InputError):  # files of classes, which are read together
-            files = files if own else [str(path) for path in find_files(args.data, args.test) if path]
+            if not own:
+                files = [str(path) for path in find_files(args.data, args.test) if path]
     print("files: " + ", ".join(files), flush=True)
     return data
 
@@ -529,12 +530,12 @@ def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
                          f"{n_steps}: cut or resample them to that length.")
 
 
-def _as_csv(classes: Sequence, probabilities: np.ndarray, found: Recordings | None = None) -> str:
+def _as_csv(classes: Sequence, probabilities: np.ndarray, found: Recordings) -> str:
     """Predictions as a table, a row for each series.
 
     In front stand its recording, if the file names it, and the first and last time or line of a window.
     """
-    names, spans = (found.names, found.spans) if found is not None else (None, None)
+    names, spans = found.names, found.spans
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow([*(["recording"] * (names is not None)), *(["from", "to"] * (spans is not None)), "predicted",

@@ -692,16 +692,15 @@ def _halves(folder: Path) -> list[Path]:
     return [one[0] for one in found] if all(found) else []
 
 
-def sensor_folders(folder: Path) -> tuple[list[Path], list[str]]:  # folders, and the names of their files
+def sensor_folders(folder: Path) -> dict[Path, list[Path]]:  # each with its files
     "Folders whose files have the same names, none of them with a number; empty if the folder holds no such folders."
     inside = [one for outer in _folders(folder) for one in (outer, *_folders(outer))]
     files = {one: found for one in inside if (found := _tables(one))}
     names = [{*map(_stem, found)} for found in files.values()]
     if len(names) < 2 or any(one != names[0] for one in names) or len(names[0]) < 2 or _halves(folder):
-        return [], []
-    if any(re.search(r"\d", one) or kind_of(one) or _of_part(Path(one)) for one in names[0]):
-        return [], []
-    return [*files], sorted(names[0])
+        return {}
+    other = any(re.search(r"\d", one) or kind_of(one) or _of_part(Path(one)) for one in names[0])
+    return {} if other else files
 
 
 def read_sensors(
@@ -728,21 +727,23 @@ def read_sensors(
 
 def _repeated(folder: Path, layout: Layout) -> Recordings | None:
     "Folders with files of the same names, read as the user says; raises `InputError` if that is not said."
-    folders, names = sensor_folders(folder)
+    folders = sensor_folders(folder)
     if not folders or layout.id == "file":
         return None
+    paths: dict[str, list[Path]] = {}  # by the names that the files have in every folder
+    for path in sorted((path for files in folders.values() for path in files), key=_stem):
+        paths.setdefault(_stem(path), []).append(path)
     if layout.label == "file":
-        paths = {name: [path for one in folders for path in _tables(one) if _stem(path) == name] for name in names}
         person = {path: path.parent.name for found in paths.values() for path in found}
         return _joined(folder, paths, replace(layout, label=None), "its name", person)
     if layout.id != "folder":
-        raise InputError(f"{folder}: {len(folders)} folders hold files of the same names ({', '.join(names[:4])}). If "
-                         "these are sensors of one recording, use --id folder; if each is a recording, --id file; if "
-                         "they are classes, --label file.")
+        raise InputError(f"{folder}: {len(folders)} folders hold files of the same names ({', '.join([*paths][:4])}). "
+                         "If these are sensors of one recording, use --id folder; if each is a recording, --id file; "
+                         "if they are classes, --label file.")
     outer = {one.parent.name for one in folders if one.parent != folder}
     classes = {name: [one for one in folders if one.parent.name == name] for name in sorted(outer)}
     if len(outer) < 2:
-        classes = _by_name(folders, layout.label)
+        classes = _by_name([*folders], layout.label)
     if not classes:
         raise InputError(f"{folder}: neither the folders around the recordings nor a part of their names says the "
                          "class. Put the recordings of each class into a folder.")

@@ -97,19 +97,24 @@ def read_for_model(
         found = from_table(table, layout, labelled=None)
     else:
         found = read_file(path, layout, labelled=None)
+    return _with_channels(found, named)
+
+
+def _with_channels(found: Recordings, named: tuple[str, ...]) -> Recordings:
+    "Recordings with the channels of a model, in its order; raises `InputError` if one is missing."
     if not named or not found.channels or found.channels == named:
         return found
     if set(named) <= set(found.channels):
         order = [found.channels.index(name) for name in named]
         return replace(found, x=found.x[:, :, order], channels=named)
-    raise InputError(f"{path} has the channels {', '.join(found.channels)}; the model was trained on "
+    raise InputError(f"{found.path} has the channels {', '.join(found.channels)}; the model was trained on "
                      f"{', '.join(named)}: rename the columns, or name them in this order with --channels.")
 
 
 def _each_file(folder: Path, channels: Sequence[str], layout: Layout, columns: Mapping[str, str]) -> Recordings:
     "The series of all files in a folder, in the order of their names."
     sensors = layout.id == "folder"  # each folder of files is a recording
-    paths = sensor_folders(folder)[0] or [folder] if sensors else sorted(
+    paths = [*sensor_folders(folder)] or [folder] if sensors else sorted(
         path for path in folder.rglob("*") if path.is_file() and path.name[0] != "." and _holds_series(path))
     if not paths:
         raise InputError(f"{folder} contains no file of series.")
@@ -146,11 +151,8 @@ def _each_file(folder: Path, channels: Sequence[str], layout: Layout, columns: M
 def _recorded(folder: Path, channels: Sequence[str], layout: Layout) -> Recordings:
     "One recording, of a file for each sensor, with the channels of a model."
     one = read_sensors(folder, replace(layout, id=None))
-    if missing := [name for name in channels if name not in one.channels]:
-        raise InputError(f"{folder} has no channel {missing[0]}; it has {', '.join(one.channels)}.")
-    order = [one.channels.index(name) for name in channels or one.channels]
-    return Recordings(folder, one.values[None][:, :, order], channels=tuple(channels) or one.channels,
-                      time_step=one.time_step)
+    found = Recordings(folder, one.values[None], channels=one.channels, time_step=one.time_step)
+    return _with_channels(found, tuple(channels))
 
 # %% ../../nbs/library/loading.ipynb #4a1cd94b
 def _twin(
