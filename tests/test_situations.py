@@ -1,20 +1,40 @@
 "Tables as people keep them: a column's role follows from what is in it, and what is ambiguous is asked."
+import json
 import re
+import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
+from scipy.io import wavfile
 
+import tsformer_nb
 from conftest import command
-from tsformer_nb.data import load_dataset
 from tsformer_nb.io.files import InputError, InputWarning
-from tsformer_nb.io.loading import read_for_model
-from tsformer_nb.io.recordings import Layout
+from tsformer_nb.io.loading import kept_columns, read_for_model
+from tsformer_nb.io.recordings import Layout, fill_gaps
 
 pytestmark = pytest.mark.usefixtures("small_models")
 RNG = np.random.default_rng(0)
 STEPS = 30
+
+
+def load_dataset(where, *arguments, **options):
+    "As a user loads it. Whatever can be trained on, `predict` reads as well: the same series, labels or none."
+    data = tsformer_nb.load_dataset(where, *arguments, **options)
+    about = {"layout": asdict(data.layout), "channels": data.channels, "columns": kept_columns(data.roles),
+             "n_timesteps": data.n_timesteps}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)
+        found = fill_gaps(read_for_model(where, json.loads(json.dumps(about))))  # as metrics.json holds it
+    if not data.layout.window:  # rows without a label are in no window for training
+        sums = [np.sort([x.sum() for part in parts for x in np.nan_to_num(part)])
+                for parts in ((data.x_train, data.x_test), (found.x,))]
+        np.testing.assert_allclose(*sums, rtol=1e-4, atol=1e-3)
+    assert found.x.shape[1:] == data.x_train.shape[1:] or data.unequal
+    return data
 
 
 def log(n=16, clock=None, rate=lambda name: 20, noise=False, **more):
@@ -45,8 +65,6 @@ def test_a_column_that_rises_in_every_recording_is_a_clock(clock, tmp_path):
 
 
 def test_a_clock_that_is_asked_for_is_a_channel(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     assert loaded(log(clock="ticks"), tmp_path, layout=Layout(channels=("ax", "ticks"))).n_channels == 2
 
 
@@ -216,6 +234,22 @@ def test_labels_in_a_file_of_their_own(write, tmp_path):
         load_dataset(tmp_path)
 
 
+@pytest.mark.parametrize("names", [("X_train.csv", "y_train.csv"), ("daten.csv", "klassen.csv"),
+                                   ("X_train.npy", "y_train.npy")])
+def test_a_file_of_series_with_its_labels_in_another_is_not_read_alone(names, tmp_path):
+    x, y = RNG.integers(0, 9, (40, 50)), np.arange(40) % 2 + 1
+    for name, values in zip(names, (x, y)):
+        path = tmp_path / name
+        np.save(path, values) if path.suffix == ".npy" else np.savetxt(path, values, fmt="%d", delimiter=",")
+    with pytest.raises(InputError, match=f"holds series, and {names[1]} next to it their labels: give the folder"):
+        load_dataset(tmp_path / names[0])
+    assert load_dataset(tmp_path, held_out=0).x_train.shape == (40, 50, 1)
+    if names[0].endswith(".npy"):
+        (tmp_path / names[1]).unlink()
+        with pytest.raises(InputError, match="holds no labels: give a folder"):
+            load_dataset(tmp_path / names[0])
+
+
 def test_predictions_find_channels_by_name(tmp_path):
     more = {"ay": lambda recording, step, value: -value, "az": lambda *_: RNG.normal(),
             "time": lambda recording, step, _: step}
@@ -234,7 +268,7 @@ def test_predictions_find_channels_by_name(tmp_path):
     new.rename(columns={"az": "gz"}).to_csv(tmp_path / "renamed.csv", index=False)
     refused = command("predict", "run", "renamed.csv", cwd=tmp_path)
     assert refused.returncode == 2 and "the model was trained on ax, ay, az" in refused.stderr
-    assert read_for_model(tmp_path / "other.csv", ("ax", "ay", "az")).channels == ("ax", "ay", "az")
+    assert read_for_model(tmp_path / "other.csv", {"channels": ["ax", "ay", "az"]}).channels == ("ax", "ay", "az")
 
 
 def test_a_table_to_predict_may_leave_its_labels_empty(tmp_path):
@@ -258,8 +292,6 @@ def long_log(hours=4, clock=True, words=True):
 
 @pytest.mark.parametrize("clock, words", [(True, True), (False, True), (True, False)])
 def test_a_log_is_cut_into_windows_of_one_label(clock, words, tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     layout = Layout(window=25, hop=10, label="motion")
     data = loaded(long_log(clock=clock, words=words), tmp_path, layout=layout, held_out=0)
     assert data.x_train.shape == (16 * 8, 25, 1) and data.channels == ("ax",)  # windows begin at 0, 10, .., 70
@@ -268,16 +300,12 @@ def test_a_log_is_cut_into_windows_of_one_label(clock, words, tmp_path):
 
 def test_windows_that_overlap_stay_on_one_side(tmp_path):
     from tsformer_nb.data import split
-    from tsformer_nb.io.recordings import Layout
-
     data = loaded(long_log(), tmp_path, layout=Layout(window=25, hop=5), held_out=0)
     train, test = split(data.y_train, .25, 0, data.groups)
     assert set(data.groups[train]).isdisjoint(data.groups[test]) and len(test) > 10
 
 
 def test_a_gap_in_time_ends_a_window(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     frame = long_log()
     frame.loc[frame.index >= 50, "ms"] += 60_000
     data = loaded(frame, tmp_path, layout=Layout(window=40), held_out=0)
@@ -296,8 +324,6 @@ def test_a_log_trains_and_predicts_in_one_command_each(tmp_path):
 
 
 def test_a_column_can_be_left_out(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     frame = log(battery=lambda *_: RNG.normal())
     assert loaded(frame, tmp_path).channels == ("ax", "battery")
     assert loaded(frame, tmp_path, layout=Layout(ignore=("battery",))).channels == ("ax",)
@@ -395,8 +421,6 @@ def test_cells_of_matlab_are_series_and_words(tmp_path):
 
 
 def test_sounds_in_a_folder_for_each_class(tmp_path):
-    from scipy.io import wavfile
-
     for name, tone in (("hum", .3), ("hiss", .9)):
         (tmp_path / name).mkdir()
         for n in range(6):
@@ -404,7 +428,7 @@ def test_sounds_in_a_folder_for_each_class(tmp_path):
             wavfile.write(tmp_path / name / f"{n}.wav", 8000 if name == "hum" or n else 16000, sound)
     with pytest.warns(InputWarning, match="a time step takes 6.25e-05 in some recordings and 0.000125 in others"):
         data = load_dataset(tmp_path)
-    assert data.n_timesteps == 200 and data.time_step == 1 / 8000
+    assert data.n_timesteps == 200 and data.time_step == pytest.approx(1 / 8000)
     (tmp_path / "hum" / "0.wav").write_bytes(b"RIFF")
     with pytest.raises(InputError, match="not a complete .wav file"):
         load_dataset(tmp_path)
@@ -423,8 +447,6 @@ def smartphone(folder, features=True):
 
 
 def test_a_folder_with_a_file_for_each_channel(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     smartphone(tmp_path)
     with pytest.raises(InputError, match='--ignore X_train or --ignore "Inertial Signals"'):
         load_dataset(tmp_path)
@@ -435,8 +457,6 @@ def test_a_folder_with_a_file_for_each_channel(tmp_path):
 
 
 def test_many_logs_in_a_folder_are_cut_into_windows(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     for n in range(5):
         long_log(2).to_csv(tmp_path / f"person{n}.csv", index=False)
     data = load_dataset(tmp_path, layout=Layout(window="0.5s", hop=10), held_out=0)
@@ -444,8 +464,6 @@ def test_many_logs_in_a_folder_are_cut_into_windows(tmp_path):
 
 
 def test_recordings_in_a_folder_are_cut_into_windows(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     for name in ("walk", "run"):
         for n in range(4):
             frame = pandas.DataFrame({"time_ms": 20 * np.arange(100 + n), "ax": RNG.normal(size=100 + n)})
@@ -456,8 +474,6 @@ def test_recordings_in_a_folder_are_cut_into_windows(tmp_path):
 
 @pytest.mark.parametrize("unit, window", [("time_ms", "500ms"), ("time_s", ".5s"), ("unix", "0.5 s")])
 def test_a_window_may_be_a_time(unit, window, tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     start, step = {"time_ms": (0, 20), "time_s": (0, .02), "unix": (1_775_000_000_000, 20)}[unit]
     frame = long_log().rename(columns={"ms": unit})
     frame[unit] = start + step * np.arange(len(frame))
@@ -470,8 +486,6 @@ def test_a_window_may_be_a_time(unit, window, tmp_path):
 
 def test_unlike_rates_can_be_made_alike(tmp_path):
     "A tone of one frequency, measured at two rates, is the same series after resampling."
-    from tsformer_nb.io.recordings import Layout
-
     rows = []
     for recording in range(8):
         step = (.01, .02)[recording % 2]
@@ -485,8 +499,6 @@ def test_unlike_rates_can_be_made_alike(tmp_path):
 
 
 def test_sensors_at_unlike_rates_are_told_and_resampled(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     rows = [{"id": n, "time": time, "sensor": sensor, "value": np.sin(time + n % 2), "label": "ab"[n % 2]}
             for n in range(8) for sensor, step in (("acc", .1), ("gyro", .25))
             for time in np.arange(0, 5, step).round(2)]
@@ -553,8 +565,6 @@ def test_words_that_do_not_change_may_be_the_label_or_are_asked(tmp_path):
     two = frame.assign(ground=np.where(frame["recording"] % 4 < 2, "sand", "grass"))
     with pytest.raises(InputError, match="each of gait, ground has one value.*--label.*--ignore"):
         loaded(two, tmp_path)
-    from tsformer_nb.io.recordings import Layout
-
     assert loaded(two, tmp_path, layout=Layout(label="ground")).classes == ("grass", "sand")
 
 
@@ -658,8 +668,6 @@ def test_a_label_in_a_column_for_each_class_is_one_label(names, where, tmp_path)
 
 
 def test_a_recording_that_comes_back_is_asked_or_told_apart_by_persons(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     frame = log(16).assign(trial=lambda frame: frame["recording"] % 4).rename(columns={"recording": "whole"})
     frame["label"] = np.where(frame["trial"] % 2, "run", "walk")
     with pytest.raises(InputError, match="line 122.*0 occurs again after others.*--id trial.*--id subject,trial"):
@@ -744,8 +752,6 @@ def test_folders_of_persons_and_of_classes(form, tmp_path):
 
 
 def test_a_log_for_each_class(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     for name in ("walk", "run"):
         pandas.DataFrame({"time": np.arange(900) / 50, "ax": RNG.normal(size=900)}).to_csv(tmp_path / f"{name}.csv")
     data = load_dataset(tmp_path, layout=Layout(window=30), held_out=0)
@@ -760,8 +766,6 @@ def test_many_logs_on_the_command_line(tmp_path):
 
 
 def test_stretches_without_a_label_are_left_out(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     frame = long_log()
     frame.loc[150:249, "motion"] = ""
     with pytest.warns(InputWarning, match="4 windows have no label, and are left out"):
@@ -770,8 +774,6 @@ def test_stretches_without_a_label_are_left_out(tmp_path):
 
 
 def test_overlapping_windows_of_one_file_a_class_do_not_cross_their_stretches(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     for name in ("walk", "run"):
         pandas.DataFrame({"ax": np.arange(900.)[::1 if name == "run" else -1] + .5 * RNG.normal(size=900)}).to_csv(
             tmp_path / f"{name}.csv", index=False)
@@ -786,8 +788,6 @@ def test_overlapping_windows_of_one_file_a_class_do_not_cross_their_stretches(tm
 
 @pytest.mark.parametrize("clock", ["t_s", "elapsed [ms]", "Zeit", "q"])
 def test_a_clock_is_a_clock_in_any_order_of_the_rows(clock, tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     frame = log(**{clock: lambda recording, step, _: round(step * .02, 2)})
     straight = loaded(frame, tmp_path, held_out=0)
     with pytest.warns(InputWarning, match=f"order: {re.escape(clock)}"):
@@ -835,8 +835,6 @@ def test_series_sorted_by_class_stay_series(tmp_path):
 @pytest.mark.parametrize("values", [("Meier", "Abe", "Kim"), (4, 7, 9)])
 @pytest.mark.parametrize("header", [True, False])
 def test_two_columns_that_may_be_the_label_are_asked(values, header, tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     kind = (lambda n: ("gut", "schlecht")[n]) if values[0] == "Meier" else (lambda n: n)
     frame = pandas.DataFrame(RNG.normal(size=(60, 20)).round(3), columns=[f"w{n}" for n in range(20)])
     frame.insert(0, "Urteil", [kind(n % 2) for n in range(60)])
@@ -898,8 +896,6 @@ def test_a_window_in_seconds_needs_times_in_seconds(form, reads, tmp_path):
 
 @pytest.mark.parametrize("sensor", ["tag", "Kanal", "センサー"])
 def test_a_log_with_a_row_for_each_sensor(sensor, tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     frame = long_log()
     frame["ay"] = -frame["ax"]
     stacked = frame.melt([name for name in frame if name not in ("ax", "ay")], var_name=sensor)
@@ -1057,6 +1053,30 @@ def test_a_time_at_the_end_of_a_name_is_no_ending(tmp_path):
     assert load_dataset(tmp_path, held_out=0).x_train.shape == (12, 40, 4)
 
 
+def test_files_of_labels_are_not_predicted(tmp_path):
+    smartphone(tmp_path / "har")
+    data = load_dataset(tmp_path / "har", layout=Layout(ignore=("Inertial Signals",)))
+    about = {"layout": asdict(data.layout), "n_timesteps": data.n_timesteps}
+    with pytest.warns(InputWarning, match="subject_test.txt, y_test.txt describe series, and hold none; left out"):
+        found = read_for_model(tmp_path / "har" / "test", about)
+    np.testing.assert_allclose(found.x, data.x_test, rtol=1e-6)
+
+
+@pytest.mark.parametrize("write, steps", [
+    (lambda path, x: wavfile.write(path.with_suffix(".wav"), 1000, x[0].astype(np.float32)), 40),
+    (lambda path, x: np.save(path, x[0]), 40),
+    (lambda path, x: np.save(path, x), 40)], ids=["wav", "npy", "series"])
+def test_sounds_and_arrays_are_predicted_alone_and_in_a_folder(write, steps, tmp_path):
+    x = RNG.normal(size=(3, steps, 2))
+    (tmp_path / "new").mkdir()
+    write(tmp_path / "new" / "a.npy", x)
+    (path,) = (tmp_path / "new").iterdir()
+    named = {} if path.suffix == ".npy" and len(np.load(path)) == 3 else {"channels": ["channel 1", "channel 2"]}
+    alone, several = read_for_model(path, named), read_for_model(tmp_path / "new", named)
+    np.testing.assert_allclose(alone.x, x if not named else x[:1], rtol=1e-6)
+    np.testing.assert_allclose(alone.x, several.x)
+
+
 def test_a_folder_to_predict_holds_files_of_one_kind(tmp_path):
     (tmp_path / "notes.md").write_text("no series")
     with pytest.raises(InputError, match="contains no file of series"):
@@ -1064,9 +1084,10 @@ def test_a_folder_to_predict_holds_files_of_one_kind(tmp_path):
     for name, columns in (("a", 2), ("b", 3)):
         frame = pandas.DataFrame(RNG.normal(size=(30, columns)), columns=[*"xyz"[:columns]])
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
-    assert read_for_model(tmp_path, ["x", "y"]).x.shape == (2, 30, 2)  # by name; more columns do not disturb
+    found = read_for_model(tmp_path, {"channels": ["x", "y"]})
+    assert found.x.shape == (2, 30, 2)  # by name; more columns do not disturb
     with pytest.raises(InputError, match="b.csv has other channels .z. than .*a.csv .1 without names"):
-        read_for_model(tmp_path, ["z"])
+        read_for_model(tmp_path, {"channels": ["z"]})
 
 
 # Folders, arrays, parts in a column, and formats
@@ -1123,8 +1144,6 @@ def test_the_class_anywhere_in_the_name_of_a_file(form, tmp_path):
 
 
 def test_several_parts_of_a_name_are_asked_and_chosen(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     for n, values in enumerate(two_tones(24)):
         name = f"{n % 2}_{('anna', 'ben', 'eva')[n // 2 % 3]}_{n // 6}.csv"
         pandas.DataFrame(values, columns=["a", "b"]).to_csv(tmp_path / name, index=False)
@@ -1147,8 +1166,6 @@ def test_series_and_labels_under_any_two_words(header, index, tmp_path):
 
 
 def test_labels_of_the_rows_of_a_log_in_another_file_are_no_labels_of_series(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     frame = long_log()
     frame["motion"].to_csv(tmp_path / "y.csv", index=False, header=False)
     walk = np.cumsum(RNG.normal(size=(len(frame), 3)), axis=0)
@@ -1176,8 +1193,6 @@ SPANS = [(k * 5, k * 5 + 4.99, ("idle", "busy")[k % 2]) for k in range(4)]
 ])
 @pytest.mark.parametrize("where", ["", "rec.csv"])
 def test_intervals_beside_a_log_are_its_labels(clock, times, rows, where, tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     marked_log(tmp_path, clock, times, rows)
     with pytest.warns(InputWarning, match="4 intervals of rec.txt.* 0 of 400 rows lie in none"):
         data = load_dataset(tmp_path / where, layout=Layout(window=20), held_out=0)
@@ -1186,8 +1201,6 @@ def test_intervals_beside_a_log_are_its_labels(clock, times, rows, where, tmp_pa
 
 
 def test_intervals_that_do_not_fit_the_log_are_asked(tmp_path):
-    from tsformer_nb.io.recordings import Layout
-
     marked_log(tmp_path, "Zeit", np.arange(400) * 50, [f"{a}\t{b}\t{c}" for a, b, c in SPANS])
     with pytest.raises(InputError, match="reach from 0 to 19.99, but Zeit of rec.csv from 0 to 19950"):
         load_dataset(tmp_path, layout=Layout(window=20))
@@ -1307,8 +1320,6 @@ def a_log(forms, folder, *, separator=";", names=("a", "b"), more="", name="own.
 
 def windows_of(path, **options):
     from tsformer_nb.io.layouts import read_table_file
-    from tsformer_nb.io.recordings import Layout
-
     found = read_table_file(path, Layout(window=20, **options))
     return found.x.reshape(-1, found.x.shape[2]), found
 
@@ -1401,8 +1412,6 @@ def test_empty_columns_are_left_out(tmp_path):
 
 def test_a_column_is_found_by_its_printed_name(tmp_path):
     from tsformer_nb.io.layouts import read_table_file
-    from tsformer_nb.io.recordings import Layout
-
     path = saved("".join(f"{n % 2},{n * .7 % 1},{n * .3 % 1},{n * .9 % 1}\n" for n in range(9)), tmp_path)
     assert read_table_file(path, Layout(ignore=("column 2",))).x.shape == (9, 2, 1)
 
@@ -1427,8 +1436,6 @@ def test_three_digits_behind_each_mark(separator, written, factor, tmp_path):
 def test_levels_without_names_of_a_parquet_index(tmp_path):
     pytest.importorskip("pyarrow")
     from tsformer_nb.io.layouts import read_table_file
-    from tsformer_nb.io.recordings import Layout
-
     frame = log(time=lambda recording, step, _: step).set_index(["recording", "time"]).rename_axis([None, None])
     frame.to_parquet(tmp_path / "own.parquet")
     assert read_table_file(tmp_path / "own.parquet", Layout(id="level_0")).x.shape == (16, STEPS, 1)

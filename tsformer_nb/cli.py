@@ -25,7 +25,6 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -384,17 +383,10 @@ def predict_command(args: argparse.Namespace) -> None:
     "Predict the class of each series in a file or folder."
     exported = load_exported(args.run) if Path(args.run).suffix in RUNTIMES else None  # without Keras
     about = exported.about if exported else _about(Path(args.run))
-    layout, kept = layout_of(args), about.get("layout", {})
-    if kept.get("window") and not layout.window:  # cut as for training
-        layout = replace(layout, window=kept["window"], hop=layout.hop or kept["hop"])
-    if kept.get("resample") and not layout.resample:
-        layout = replace(layout, resample=kept["resample"])
-    if kept.get("id") == "folder" and Path(args.file).is_dir():
-        layout = replace(layout, id="folder")
-    if args.intervals and not layout.window:
+    layout = layout_of(args)
+    if args.intervals and not layout.window and not about.get("layout", {}).get("window"):
         raise InputError("--intervals needs a run that was trained with --window, or --window itself.")
-    columns = about.get("columns", {}) | ({"label": kept["label"]} if layout.window and kept.get("label") else {})
-    found = fill_gaps(read_for_model(args.file, about.get("channels", ()), layout, columns))
+    found = fill_gaps(read_for_model(args.file, about, layout))
     _check_step(found, about.get("time_step", 0))
     if model := exported:
         classes: Sequence = model.classes

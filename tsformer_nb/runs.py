@@ -34,6 +34,7 @@ from .evaluation import figures_of, plot_confusion
 from .fitting import Fitted, find_model, fit
 from .io.download import HUB, fetch_run
 from .io.files import FILES, InputError, atomic_file, atomic_write, has_checksum, locked, sha256_of
+from .io.loading import kept_columns
 from .io.recordings import Layout
 from .recipes import MODELS, TrainingConfig
 from .training import plot_curves
@@ -256,8 +257,7 @@ def _about(data: Dataset, fitted: Fitted) -> dict:
             **({"layout": asdict(data.layout)} if data.layout != Layout() else {}),
             **({"channels": data.channels} if data.channels else {}),
             **({"time_step": data.time_step} if data.time_step else {}),
-            **({"columns": columns} if (columns := {one.role: one.column for one in data.roles
-                                                    if one.role in ("recording", "time")}) else {}),
+            **({"columns": columns} if (columns := kept_columns(data.roles)) else {}),
             **({"chosen_because": fitted.why} if fitted.why else {}),
             **({"held_out_dithered": fitted.compared} if fitted.compared else {}),
             "classes": data.classes, "n_timesteps": data.n_timesteps, "n_channels": data.n_channels,

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PLAIN_NUMBER', 'LARGEST_VALUE', 'LARGEST_LABEL', 'TINY', 'Role', 'Recordings', 'Layout', 'labels_from', 'lengths_of',
-           'fill_gaps', 'NotANumber', 'as_arrays', 'as_series', 'as_batch', 'narrowed', 'as_labels', 'as_groups',
-           'as_weights', 'as_class_numbers', 'both_labels', 'both_series', 'checked']
+           'fill_gaps', 'NotANumber', 'as_arrays', 'padded', 'as_series', 'as_batch', 'narrowed', 'as_labels',
+           'as_groups', 'as_weights', 'as_class_numbers', 'both_labels', 'both_series', 'checked']
 
 # %% ../../nbs/library/recordings.ipynb #456eb029
 import re
@@ -332,11 +332,21 @@ def _of_one(one, what: str, time_axis: int) -> np.ndarray:  # (n_steps,) or (n_s
     return one.T if one.ndim == 2 and time_axis == 2 else one
 
 # %% ../../nbs/library/recordings.ipynb #d746dd29
+def padded(
+    series: Sequence[np.ndarray],  # (n_steps, n_channels) each, of any lengths
+) -> np.ndarray:  # (n_series, n_timesteps, n_channels), NaN after the end of shorter ones
+    "A list of series as one array."
+    x = np.full((len(series), max(map(len, series)), series[0].shape[1]), np.nan, np.result_type(*series))
+    for row, values in zip(x, series):
+        row[:len(values)] = values
+    return x
+
+
 def _stacked(
     rows: list[np.ndarray],  # of (n_steps,) or (n_steps, n_channels), of any lengths
     what: str,  # its name in messages
 ) -> np.ndarray:  # (n_series, n_timesteps, n_channels), NaN after the end of shorter ones
-    "A list of series as one array."
+    "The same for series of one channel without its axis, too; raises `InputError` if they do not fit together."
     if wrong := [n for n, one in enumerate(rows) if one.ndim not in (1, 2) or not one.size]:
         raise InputError(f"{what}[{wrong[0]}] has the shape {rows[wrong[0]].shape}: a series has the shape (steps,) or "
                          "(steps, channels), with at least one step.")
@@ -345,10 +355,7 @@ def _stacked(
         turned = " They look like (channels, steps): pass the transpose of each." * (len({*map(len, rows)}) == 1)
         raise InputError(f"{what} mixes series of {' and '.join(map(str, counts[:3]))} channels: "
                          f"each series has the shape (steps, channels).{turned}")
-    x = np.full((len(rows), max(map(len, rows)), rows[0].shape[1]), np.nan, np.result_type(*rows))
-    for n, one in enumerate(rows):
-        x[n, :len(one)] = one
-    return x
+    return padded(rows)
 
 # %% ../../nbs/library/recordings.ipynb #3c4e98b2
 def as_series(

@@ -195,9 +195,10 @@ def label_column(table: Table, columns: list[int]) -> int | None:
     by_last = len(table.cells) > 3 and is_whole(table, last) and repeats(table, last)
     if not is_whole(table, first) or not repeats(table, first) and by_last:
         return last if by_last else None
-    if by_last and all(is_whole(table, n) for n in columns[1:-1]):  # a series of whole numbers: the labels are fewer
+    inner = columns[1:-1]
+    if by_last and inner and all(is_whole(table, n) for n in inner):  # a series of whole numbers: the labels are fewer
         few = {n: len({*table.texts(n)}) for n in columns}
-        if 2 * few[last] <= np.median([few[n] for n in columns[1:-1]]) < 2 * few[first]:
+        if 2 * few[last] <= np.median([few[n] for n in inner]) < 2 * few[first]:
             return last
     elif by_last:
         table.warn(f"column {first + 1} is read as the label, although column {last + 1} also holds whole numbers "

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ENDINGS', 'MISSING', 'COMMA_NUMBER', 'LIST', 'WITH_UNIT', 'GROUPS', 'HEXADECIMAL', 'SMALL_FILE', 'ARROW',
-           'SEPARATOR_LINE', 'UNIT_ALONE', 'MARKS', 'PAIR', 'LIBSVM', 'Table', 'is_number', 'first_lines',
+           'SEPARATOR_LINE', 'UNIT_ALONE', 'MARKS', 'PAIR', 'LIBSVM', 'ending', 'Table', 'is_number', 'first_lines',
            'separator_of', 'split_rows', 'has_header', 'without_preamble', 'header_and_body', 'read_table', 'spread',
            'read_any_table']
 
@@ -26,6 +26,14 @@ from .recordings import LARGEST_VALUE, PLAIN_NUMBER
 # %% ../../nbs/library/tables.ipynb #2b61a1f0
 ENDINGS = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".xlsx")  # of files that are read as tables
 MISSING = frozenset(("", "?", "nan", "na", "n/a", "null", "none", "-", "--"))  # common marks for a missing value
+
+
+def ending(
+    path: Path,  # a file
+) -> str:  # ".tsv"
+    "The extension that selects the reader of a file, without `.gz`; digits, as in `2004.02.12.10.32.39`, are none."
+    found = Path(path.name.lower().removesuffix(".gz")).suffix
+    return ".txt" if found[1:].isdigit() and not path.is_dir() else found
 
 
 def _as_texts(values: np.ndarray) -> list[str]:

@@ -6,7 +6,7 @@
 __all__ = ['LONGEST_LABEL', 'LARGEST_PADDING', 'Header', 'QUOTED', 'ATTRIBUTE', 'TYPES', 'LARGEST_ARRAY', 'Arrays',
            'PARTS_OF_KEYS', 'KINDS', 'PART_WORDS', 'JSON', 'text_lines', 'checked_labels', 'warn_of_undeclared',
            'channels_from', 'recordings_from', 'no_data', 'read_ts', 'fields_of', 'Attribute', 'read_arff', 'kind_of',
-           'sorted_out', 'series_of', 'texts_of', 'read_arrays', 'read_npz', 'part_of', 'table_of']
+           'sorted_out', 'series_of', 'texts_of', 'read_arrays', 'read_npz', 'part_of', 'table_of', 'array_in']
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #201b08fb
 import json
@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from .files import InputError, InputWarning, check_lines, encoding_of, open_text, read_text
-from .recordings import LARGEST_VALUE, PLAIN_NUMBER, Recordings, labels_from
+from .recordings import LARGEST_VALUE, PLAIN_NUMBER, Recordings, labels_from, padded
 from .roles import LABELS, columns_called
-from .tables import Table, read_any_table, spread
+from .tables import Table, ending, read_any_table, spread
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #c47d7ca8
 def text_lines(
@@ -136,15 +136,12 @@ def recordings_from(
         if width != widths[0]:
             raise InputError(f"{path}, line {n_line}: {width} channel(s), but the series of line {lines[0]} has "
                              f"{widths[0]}; all series need the same channels.")
-    padded, longest = 8 * widths[0] * max(steps) * len(steps), int(np.argmax(steps))
-    if padded > max(LARGEST_PADDING, 160 * widths[0] * sum(steps)):
+    size, longest = 8 * widths[0] * max(steps) * len(steps), int(np.argmax(steps))
+    if size > max(LARGEST_PADDING, 160 * widths[0] * sum(steps)):
         raise InputError(f"{path}, line {lines[longest]}: {max(steps):,} steps, but half of the series have at most "
-                         f"{int(np.median(steps)):,}; padded to one length they would take {padded / 2**30:.0f} GB: "
+                         f"{int(np.median(steps)):,}; padded to one length they would take {size / 2**30:.0f} GB: "
                          "cut the longest series into pieces, or remove them.")
-    x = np.full((len(series), max(steps), widths[0]), np.nan)
-    for row, values in zip(x, series):
-        row[:values.shape[1]] = values.T
-    found = Recordings(path, x, lines=np.array(lines))
+    found = Recordings(path, padded([values.T for values in series]), lines=np.array(lines))
     return found if texts[0] is None else replace(found, labels=checked_labels(found, texts)), steps
 
 
@@ -545,10 +542,7 @@ def _without_cells(array: np.ndarray) -> np.ndarray:
     series = [np.atleast_2d(cell) for cell in cells]
     if len({one.shape[0] for one in series}) == 1 and len({one.shape[1] for one in series}) > 1:
         series = [one.T for one in series]  # (n_channels, n_steps), as MATLAB has it
-    x = np.full((len(series), max(map(len, series)), series[0].shape[1]), np.nan)
-    for n, one in enumerate(series):
-        x[n, :len(one)] = one
-    return x
+    return padded([one.astype(np.float64) for one in series])
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #d6628ad1
 def series_of(
@@ -795,13 +789,12 @@ def _by_step(path: Path, frame, lists: list[str]) -> Table:
 
 # %% ../../nbs/library/ts_arff_npz.ipynb #arrays-tables
 def table_of(
-    path: Path,  # text, Parquet, Excel, JSON or LabVIEW's text
+    path: Path,  # text, Parquet, Excel, JSON, LabVIEW's text, sound, or an array with a row for each step
 ) -> Table:
     "The columns of a table in any format; raises `InputError` for a faulty file."
-    kind = Path(path.name.lower().removesuffix(".gz")).suffix
-    if kind in JSON:
+    if (kind := ending(path)) in JSON:
         return spread(read_text(path, _read_json))
-    own = {".lvm": _read_lvm, ".xlsx": _read_sheets}.get(kind)
+    own = {".lvm": _read_lvm, ".xlsx": _read_sheets, ".wav": _read_wav, ".npy": _read_npy}.get(kind)
     return read_text(path, own) if own else read_any_table(path)  # which refuses pipes
 
 
@@ -818,6 +811,45 @@ def _read_text_of(path: Path, text: str) -> Table:
     for one in told:
         warnings.warn(str(one.message).replace(str(place), str(path)), one.category, stacklevel=4)
     return table
+
+
+def _of_array(path: Path, values: np.ndarray) -> Table:
+    "An array, (n_steps,) or (n_steps, n_channels), as a table."
+    values = values.reshape(len(values), -1).astype(np.float64)
+    return Table(path, values, tuple(f"channel {n + 1}" for n in range(values.shape[1])))
+
+
+def _read_wav(path: Path) -> Table:
+    "A sound file: a channel for each microphone, and the time."
+    from scipy.io import wavfile
+
+    try:
+        rate, values = wavfile.read(path)
+    except Exception as error:  # SciPy raises what it meets
+        raise InputError(f"{path} is not a complete .wav file ({str(error)[:80]}).") from None
+    found = _of_array(path, values)
+    time = np.arange(len(values))[:, None] / rate
+    return replace(found, cells=np.hstack([time, found.cells]), names=("time_s", *found.names))
+
+
+def array_in(
+    path: Path,  # a `.npy` file
+) -> np.ndarray:
+    "The array in a file; raises `InputError` if it is none, or one of Python objects."
+    try:
+        return np.load(path, allow_pickle=False)
+    except ValueError as error:
+        way = ": save words as y.astype(str), and pad series of unequal length with NaN"
+        way *= "Object arrays" in str(error)
+        raise InputError(f"{path} cannot be read ({str(error)[:80]}){way}.") from None
+
+
+def _read_npy(path: Path) -> Table:
+    values = array_in(path)
+    if values.ndim not in (1, 2) or values.dtype.kind not in "biuf":
+        raise InputError(f"{path} has the shape {values.shape}: a recording has the shape (steps,) or (steps, "
+                         "channels), and holds numbers.")
+    return _of_array(path, values)
 
 
 def _read_lvm(path: Path) -> Table:
