@@ -247,14 +247,14 @@ def load_parts(
         test_part = fill_gaps(found[1]) if found[1] else None
         return _together(folder.resolve().name, str(folder.resolve()), fill_gaps(found[0]), test_part)
     train_path, test_path = find_files(where, test)
+    named = str(where) in ("sample", *NAMES) and not Path(where).exists()
+    if named and layout == Layout():
+        layout = Layout(label="first")  # as in the archive: nothing to detect
     for path in filter(None, (train_path, test_path) if layout.label is None else ()):
         if labels := labels_beside(path):
             or_column = ", or choose a column with --label" * (ending(path) in TABLES)
             raise InputError(f"{path} holds series, and {labels.name} next to it their labels: give the folder "
                              f"{path.parent}{or_column}.")
-    named = str(where) in ("sample", *NAMES) and not Path(where).exists()
-    if named and layout == Layout():
-        layout = Layout(label="first")  # as in the archive: nothing to detect
     reader = _reader_of(train_path)
     if test_path is None and reader is read_npz:
         both = {part: fill_gaps(found) for part, found in read_arrays(train_path).items()}

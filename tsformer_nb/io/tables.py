@@ -84,7 +84,8 @@ class Table:
     def numbers(self, columns: list[int]) -> np.ndarray:  # (n_rows, len(columns)) float64, NaN where one is missing
         "Columns as numbers; raises `InputError` that names the first field that is not a number."
         if isinstance(self.cells, np.ndarray) and self.cells.dtype.kind == "f":
-            return self.cells[:, columns]
+            together = columns == [*range(columns[0], columns[-1] + 1)]  # then they need not be copied
+            return self.cells[:, columns[0]:columns[-1] + 1] if together else self.cells[:, columns]
         found, faults = np.empty((len(self.cells), len(columns))), []
         for n, column in enumerate(columns):
             if (values := self.column(column)).dtype.kind in "iuf":
