@@ -130,6 +130,8 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
                          "series (tsformer: 40, the published ones: at most 200); kernels have no epochs")
     command.add_argument("--validation", type=share, metavar="SHARE", help="share of the training series that is held "
                          "out for validation (0.2); 0: train on every series")
+    command.add_argument("--dither", type=share, metavar="SHARE", help="noise in training, in standard deviations of "
+                         "the series, for new series that may be noisier (tsformer: 0.01, the others: 0)")
     command.add_argument("--scaling", choices=SCALINGS, help="one scale for the whole set, one for each series, or "
                          "none (chosen from the data)")
     command.add_argument("--class-weight", choices=("balanced",), help="rare classes count as much as common ones")
@@ -348,7 +350,7 @@ def train_command(args: argparse.Namespace) -> None:
     from tsformer_nb import runs
 
     asked = {"seed": args.seed, "epochs": args.epochs, "validation": args.validation,
-             "class_weight": args.class_weight}
+             "class_weight": args.class_weight, "dither": args.dither}
     asked = {name: value for name, value in asked.items() if value is not None}
     out = Path(args.out or runs.default_folder(data.name, args.model, args.seed))
     try:

@@ -24,7 +24,7 @@ class TrainingConfig:
     warmup: float | None = 0.1  # share of steps in which the rate rises; a cosine then takes it to 0; None: constant
     weight_decay: float = 1e-2  # AdamW: pulls weights towards 0; at 0 it is plain Adam
     shift: float = 0.04  # each series starts up to this share of its length earlier or later: its start means nothing
-    dither: float = 0.01  # new noise in each step, in standard deviations of the data: rounding must not be a clue
+    dither: float = 0.01  # noise, in standard deviations of the data, new in each step: rounding must not be a clue
     flip: bool = False  # half of the series change sign; sensible only where up and down mean the same
     patience: int | None = None  # stop after so many epochs without a better validation loss, and take the best weights
     validation: float = 0.2  # share of the training series kept for validation; 0 once every choice has been made
@@ -68,7 +68,8 @@ def register(
 
 
 register("tsformer", "tsformer_nb.model:TSFormer", "the Transformer of this book")
-register("kernels", "tsformer_nb.kernel_model:KernelModel", "random convolution kernels and a ridge, in seconds")
+register("kernels", "tsformer_nb.kernel_model:KernelModel", "random convolution kernels and a ridge, in seconds",
+         TrainingConfig(dither=0.0))
 register("published", "tsformer_nb.fitting:PublishedModel", "the published Keras example", PUBLISHED)
 register("collapsed", "tsformer_nb.fitting:CollapsedModel", "the published example without its encoder", PUBLISHED)
 

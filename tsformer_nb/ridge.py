@@ -148,11 +148,13 @@ def _error_of_groups(
     groups: np.ndarray,  # (n_series,)
 ) -> np.ndarray:  # (n_series, n_classes), each when the whole group is left out
     "The same with a matrix for each group instead of a number for each series: 1 - leverage of the group on itself."
-    found = np.empty_like(error)
-    for number in np.unique(groups):
-        these = groups == number
-        free = (turned[these] * lost[:, 0]) @ turned[these].T - root[these] @ root[these].T / len(root)
-        found[these] = np.linalg.solve(free + 1e-9 * np.eye(len(free)), error[these])
+    found, sizes = np.empty_like(error), np.bincount(groups)[groups]  # (n_series,): of the group of each
+    for size in np.unique(sizes):  # all groups of one size together
+        these = np.flatnonzero(sizes == size)
+        these = these[np.argsort(groups[these], kind="stable")].reshape(-1, size)    # (n_groups, size)
+        own, weight = turned[these], root[these]                                     # (n_groups, size, n_directions)
+        free = (own * lost[:, 0]) @ own.swapaxes(1, 2) - weight @ weight.swapaxes(1, 2) / len(root)
+        found[these] = np.linalg.solve(free + 1e-9 * np.eye(size), error[these])
     return found
 
 # %% ../nbs/library/ridge.ipynb #602de062
@@ -300,12 +302,14 @@ def fit_mixture(
     weight: np.ndarray | None = None,  # (n_series,) how much each series counts; None: all the same
     seed: int = 0,  # which series are used for the choice, if there are too many
     groups: np.ndarray | None = None,  # (n_series,) series of one group are left out together; None: one at a time
+    judges: np.ndarray | None = None,  # (n_judged,) series on which the choice is made; None: drawn, if too many
 ) -> Mixture:
     "Mix kinds of features by their error on left-out series, and convert scores to probabilities."
     weight = np.ones(len(y)) if weight is None else weight / weight.mean()
     standards = {kind: Standard.of(values) for kind, values in features.items()}
     ready = {kind: standards[kind](values).astype("float32") for kind, values in features.items()}
-    targets, judges = 2.0 * np.eye(y.max() + 1)[y] - 1, some_of_each(y, MOST_TO_CHOOSE, seed)
+    targets = 2.0 * np.eye(y.max() + 1)[y] - 1
+    judges = some_of_each(y, MOST_TO_CHOOSE, seed) if judges is None else judges
     counts, square = weight[judges] / weight[judges].mean(), np.ix_(judges, judges)
     kernels = {kind: values @ values.T for kind, values in ready.items()}
     together = None if groups is None else np.unique(groups[judges], return_inverse=True)[1]  # (n_judged,) from 0

@@ -375,7 +375,7 @@ def train_run(
         with InterruptCallback() as interrupt:
             fitted = fit(data, model, recipe, scaling=scaling, callbacks=[*callbacks, interrupt],
                          checkpoint=checkpoint, progress=progress)
-        figures, matrix = figures_of(fitted, data)
+        figures, matrix = figures_of(fitted, data, scaling)
         return _save(out, fitted, {**_about(data, fitted), **figures}, matrix)
 
 # %% ../nbs/library/runs.ipynb #a77031b0
