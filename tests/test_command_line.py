@@ -130,8 +130,8 @@ def test_train_evaluate_and_predict_on_a_folder_of_ones_own(tmp_path):
     (("train", "--modle", "x"), "Unrecognized arguments: --modle"),
     (("train", "--data", "sample", "--epochs", "1", "--out", "/dev/null/run"), "/dev/null/run"),
     (("evaluate", "nowhere"), "not a finished run"),
-    (("predict", "nowhere", "broken.tsv"), "line 1, column 2: 'x'"),
-    (("predict", "nowhere", "."), "broken.tsv, line 1, column 2"),
+    (("predict", "FordA", "broken.tsv"), "line 1, column 2: 'x'"),
+    (("predict", "FordA", "."), "broken.tsv, line 1, column 2"),
     ((), "required"),
 ])
 def test_a_mistake_is_one_or_two_lines_and_status_2(arguments, words, tmp_path):

@@ -25,7 +25,7 @@ def load_dataset(where, *arguments, **options):
     "As a user loads it. Whatever can be trained on, `predict` reads as well: the same series, labels or none."
     data = tsformer_nb.load_dataset(where, *arguments, **options)
     about = {"layout": asdict(data.layout), "channels": data.channels, "columns": kept_columns(data.roles),
-             "n_timesteps": data.n_timesteps}
+             "n_timesteps": data.n_timesteps, "n_channels": data.n_channels}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
         found = fill_gaps(read_for_model(where, json.loads(json.dumps(about))))  # as metrics.json holds it
@@ -1528,3 +1528,116 @@ def test_an_arrow_after_the_time(tmp_path):
         x, found = windows_of(saved(text, tmp_path))
     np.testing.assert_array_equal(x, values)
     assert found.time_step == 1
+
+
+# Predictions of new data that are not quite like those for training
+
+
+def trained(folder, **lengths):
+    "What a run keeps of recordings in folders of classes, with channels x, y, z and a time t."
+    for n in range(12):
+        name = ("walk", "run")[n % 2]
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        recording(name, **lengths).to_csv(folder / name / f"r{n}.csv", index=False)
+    data = load_dataset(folder, held_out=0)
+    return {"layout": asdict(data.layout), "channels": data.channels, "columns": kept_columns(data.roles),
+            "n_timesteps": data.n_timesteps, "n_channels": 3, "time_step": data.time_step}
+
+
+def recording(name, steps=40, step=1.):
+    at = np.arange(steps) * step
+    tone = at * (.3, .9)[name == "run"]
+    return pandas.DataFrame({"t": at, **{axis: np.sin(tone + n) for n, axis in enumerate("xyz")}})
+
+
+def test_several_recordings_without_a_column_that_tells_them_apart_are_asked(tmp_path):
+    about = trained(tmp_path / "all")
+    several = pandas.concat([recording("walk").assign(file=n) for n in range(3)])
+    several.to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(InputError, match="each t occurs several times.*--id.*--ignore \"t\""):
+        read_for_model(tmp_path / "new.csv", about)
+    assert read_for_model(tmp_path / "new.csv", about, Layout(id="file")).x.shape == (3, 40, 3)
+
+
+def test_channels_of_other_names_are_named_in_order(tmp_path):
+    about = trained(tmp_path / "all")
+    one = recording("walk")
+    one.set_axis(["t", "acc x", "acc y", "acc z"], axis=1).to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(InputError, match="name them in this order with --channels"):
+        read_for_model(tmp_path / "new.csv", about)
+    found = read_for_model(tmp_path / "new.csv", about, Layout(channels=("acc x", "acc y", "acc z")))
+    np.testing.assert_allclose(found.x[0], one[[*"xyz"]])
+    one.to_csv(tmp_path / "bare.csv", index=False, header=False)
+    with pytest.raises(InputError, match="has no header.*--channels"):
+        read_for_model(tmp_path / "bare.csv", about)
+    np.testing.assert_allclose(read_for_model(tmp_path / "bare.csv", about, Layout(channels=("2", "3", "4"))).x[0],
+                               one[[*"xyz"]])
+
+
+def test_a_table_to_predict_may_have_more_columns(tmp_path):
+    steps = [f"t{n}" for n in range(20)]
+    train = pandas.DataFrame(RNG.normal(size=(24, 20)), columns=steps).assign(label=["a", "b"] * 12)
+    train.to_csv(tmp_path / "train.csv", index=False)
+    data = load_dataset(tmp_path / "train.csv", held_out=0)
+    about = {"columns": kept_columns(data.roles), "n_timesteps": 20}
+    new = train.drop(columns="label").assign(temp=20.5 + np.arange(24), age=30, id=range(24))
+    new.to_csv(tmp_path / "new.csv", index=False)
+    np.testing.assert_allclose(read_for_model(tmp_path / "new.csv", about).x[:, :, 0], train[steps])
+
+
+def test_files_of_another_rate_or_with_more_channels_are_told(tmp_path):
+    about = trained(tmp_path / "all")
+    for n, step in enumerate((1, 1, 1, .5)):
+        (tmp_path / "new").mkdir(exist_ok=True)
+        recording("walk", 40, step).to_csv(tmp_path / "new" / f"{n}.csv", index=False)
+    (tmp_path / "new" / "README.txt").write_text("from Monday")
+    (tmp_path / "new" / ".checkpoints").mkdir()
+    recording("run").to_csv(tmp_path / "new" / ".checkpoints" / "0.csv", index=False)
+    with pytest.warns(InputWarning, match="3.csv: a time step takes another time than in the other files"):
+        assert len(read_for_model(tmp_path / "new", about).x) == 4
+    np.save(tmp_path / "x.npy", np.zeros((40, 4)))
+    with pytest.raises(InputError, match="x.npy has 4 channels, but the model was trained on 2"):
+        read_for_model(tmp_path / "x.npy", {"channels": ["channel 1", "channel 2"]})
+
+
+def test_half_the_step_of_time_gives_half_the_rows(tmp_path):
+    about = trained(tmp_path / "all")
+    recording("walk", 80, .5).to_csv(tmp_path / "new.csv", index=False)
+    assert read_for_model(tmp_path / "new.csv", about, Layout(resample=1.)).x.shape == (1, 40, 3)
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "latin-1"])
+def test_words_of_any_encoding_in_a_folder(encoding, tmp_path):
+    about = trained(tmp_path / "all")
+    (tmp_path / "new").mkdir()
+    for name in "abc":
+        recording("walk").assign(place={"cp932": "東京", "latin-1": "Köln"}[encoding]).to_csv(
+            tmp_path / "new" / f"{name}.csv", index=False, encoding=encoding)
+    assert read_for_model(tmp_path / "new", about).x.shape == (3, 40, 3)
+
+
+def test_a_table_of_words_that_lists_recordings_has_a_header(tmp_path):
+    for n in range(12):
+        recording(("walk", "run")[n % 2]).to_csv(tmp_path / f"r{n:02}.csv", index=False)
+    listed = pandas.DataFrame({"file": [f"r{n:02}.csv" for n in range(12)], "label": ["walk", "run"] * 6})
+    listed.to_csv(tmp_path / "labels.csv", index=False)
+    data = load_dataset(tmp_path, held_out=0)
+    assert data.classes == ("run", "walk") and len(data.x_train) == 12
+
+
+def test_sounds_have_one_scale_whatever_their_format(tmp_path):
+    tone = np.sin(np.arange(60) / 4)
+    for kind, values in (("int16", tone * 32767), ("float32", tone), ("uint8", tone * 127 + 128)):
+        wavfile.write(tmp_path / f"{kind}.wav", 8000, values.astype(kind))
+    found = [read_for_model(tmp_path / f"{kind}.wav", {"channels": ["channel 1"]}).x[0, :, 0]
+             for kind in ("int16", "float32", "uint8")]
+    assert np.abs(found[0] - found[1]).max() < 1e-3 and np.abs(found[2] - found[1]).max() < .02
+
+
+def test_rows_of_a_log_without_an_answer_are_told(tmp_path):
+    frame = log(2, clock="t").drop(columns="recording")
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    about = {"layout": {"window": 25, "hop": 25}, "channels": ["ax"], "columns": {"label": "label"}}
+    with pytest.warns(InputWarning, match="10 of 60 rows are in none, and get no answer"):
+        found = read_for_model(tmp_path / "log.csv", about)
+    assert found.x.shape == (2, 25, 1)  # labels do not cut what is to be predicted

@@ -25,6 +25,7 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -38,7 +39,7 @@ from .io.folders import holds_recordings
 from .io.loading import find_files, read_file, read_for_model
 from .io.roles import seconds_in
 from .io.windows import intervals
-from .io.recordings import PLAIN_NUMBER, Layout, Recordings, Role, fill_gaps
+from .io.recordings import PLAIN_NUMBER, Layout, Recordings, Role, fill_gaps, lengths_of, spread_within
 from .leakage import check_data, report
 from .recipes import FEW, MANY, MODELS
 from .scaling import OWN_LEVELS, SCALINGS, choose_scaling
@@ -388,8 +389,14 @@ def predict_command(args: argparse.Namespace) -> None:
     layout = layout_of(args)
     if args.intervals and not layout.window and not about.get("layout", {}).get("window"):
         raise InputError("--intervals needs a run that was trained with --window, or --window itself.")
+    if not about:  # of the package or the hub; one that is not there is reported before its data
+        start_keras()
+        from tsformer_nb.runs import load_run
+
+        about = load_run(args.run)[1]
     found = fill_gaps(read_for_model(args.file, about, layout))
     _check_step(found, about.get("time_step", 0))
+    _check_unlike(found, about)
     if model := exported:
         classes: Sequence = model.classes
         probabilities = model.predict(_unlabelled(found, model.about, args))
@@ -416,6 +423,21 @@ def _check_step(found: Recordings, trained: float) -> None:
     if min(found.time_step, trained) > 0 and abs(np.log(found.time_step / trained)) > np.log(1.2):
         warnings.warn(f"{found.path}: a time step takes {found.time_step:g}, but took {trained:g} in training; bring "
                       "it to that rate with --resample.", InputWarning, stacklevel=2)
+
+
+def _check_unlike(found: Recordings, about: dict) -> None:
+    "Report series of another length, or in another unit, than those for training."
+    lengths, longest = lengths_of(found.x), about.get("n_timesteps", 0)
+    if longest and (lengths.max() > 1.5 * longest or 4 * lengths.min() < longest):
+        warnings.warn(f"{found.path}: series have {lengths.min()} to {lengths.max()} steps, those in training at most "
+                      f"{longest}; if several recordings were read as one, separate them with --id.", InputWarning,
+                      stacklevel=2)
+    spread, trained = spread_within(found.x), np.array(about.get("spread", ()))
+    if len(spread) == len(trained) and (spread * trained).all() and np.abs(np.log(spread / trained)).max() > np.log(20):
+        n = int(np.abs(np.log(spread / trained)).argmax())
+        channel = f"channel {found.channels[n] if found.channels else n + 1} varies"
+        warnings.warn(f"{found.path}: {channel if len(spread) > 1 else 'its values vary'} {spread[n] / trained[n]:.3g} "
+                      "times as much as in training; are they in another unit?", InputWarning, stacklevel=2)
 
 
 def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, np.ndarray]:
@@ -497,13 +519,20 @@ def _data_of(args: argparse.Namespace, metrics: dict) -> Dataset:
     "The data set of a run, or another one that the user gave."
     from tsformer_nb.runs import data_of_run
 
-    return load_dataset(args.data, args.test, layout_of(args)) if args.data else data_of_run(metrics, args.test)
+    if not args.data:
+        return data_of_run(metrics, args.test)
+    kept, layout = metrics.get("layout", {}), layout_of(args)
+    as_trained = {name: kept[name] for name in ("window", "hop", "resample") if kept.get(name)}
+    if kept.get("id") in ("folder", "file"):
+        as_trained["id"] = kept["id"]
+    return load_dataset(args.data, args.test, replace(layout, **{name: value for name, value in as_trained.items()
+                                                                 if not getattr(layout, name)}))
 
 
 def _unlabelled(found: Recordings, metrics: dict, args: argparse.Namespace) -> np.ndarray:
     "Series to predict: with one value too many, one is a label; with one too few, a value was read as a label."
-    n_steps = metrics["n_timesteps"]
-    if found.labels is None and found.x.shape[1:] == (n_steps + 1, 1):
+    n_steps, unnamed = metrics["n_timesteps"], all(one.column.startswith("column ") for one in found.roles)
+    if found.labels is None and unnamed and found.x.shape[1:] == (n_steps + 1, 1):
         return found.x[:, 1:]
     if found.labels is not None and found.x.shape[1:] == (n_steps - 1, 1):
         whole = read_file(args.file, layout_of(args), labelled=False)
@@ -520,8 +549,10 @@ def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
                          f"{metrics.get('n_channels', 1)}.")
     asked, n_steps = as_series_model(model), metrics["n_timesteps"]
     if x.shape[1] > n_steps and not asked.longer or x.shape[1] < n_steps and not asked.shorter:
+        several = (" If the rows are of several recordings, choose the column that tells them apart with --id; one "
+                   f"long recording is cut by --window {n_steps}.") * (len(x) == 1 and x.shape[1] > n_steps)
         raise InputError(f"{where} has series of {x.shape[1]} steps, but the model was trained on "
-                         f"{n_steps}: cut or resample them to that length.")
+                         f"{n_steps}: cut or resample them to that length.{several}")
 
 
 def _as_csv(classes: Sequence, probabilities: np.ndarray, found: Recordings) -> str:

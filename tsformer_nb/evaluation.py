@@ -15,6 +15,7 @@ import numpy as np
 from .data import Dataset, dither, dither_level, hold_out, set_aside
 from .fitting import Fitted, as_series_model, fit
 from .io.files import InputError, InputWarning
+from .recipes import MODELS
 from .ridge import some_of_each
 
 # %% ../nbs/library/evaluation.ipynb #ea831d47
@@ -114,15 +115,17 @@ def under_noise(
 ) -> dict[str, float]:  # accuracy on series left out, for each of `NOISE`: {"0": ..}; empty: there are none
     "Accuracy with noise on series that the model has not seen; an `InputWarning` if it falls."
     if fitted.in_turn:
-        few = some_of_each(data.y_train, MOST_REFITTED, fitted.settings["seed"])
+        seed = fitted.settings.get("seed", 0)
+        few = some_of_each(data.y_train, MOST_REFITTED, seed)
         rest = np.setdiff1d(np.arange(len(data.y_train)), few)
         try:
-            inner, held_out = hold_out(set_aside(data, rest), seed=fitted.settings["seed"])
+            inner, held_out = hold_out(set_aside(data, rest), seed=seed)
         except InputError:  # no group can be held out
             return {}
         if len(held_out) < 2:
             return {}
-        model = fit(inner, fitted.name, fitted.settings, scaling=scaling).model
+        kind = fitted.name if fitted.name in MODELS else type(fitted.model)
+        model = fit(inner, kind, fitted.settings, scaling=scaling).model
     elif len(fitted.held_out):
         model, inner = fitted.model, set_aside(data, fitted.held_out)
     else:

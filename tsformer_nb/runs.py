@@ -35,7 +35,7 @@ from .fitting import Fitted, find_model, fit
 from .io.download import HUB, fetch_run
 from .io.files import FILES, InputError, atomic_file, atomic_write, has_checksum, locked, sha256_of
 from .io.loading import kept_columns
-from .io.recordings import Layout
+from .io.recordings import Layout, spread_within
 from .recipes import MODELS, TrainingConfig
 from .training import plot_curves
 
@@ -257,6 +257,7 @@ def _about(data: Dataset, fitted: Fitted) -> dict:
             **({"layout": asdict(data.layout)} if data.layout != Layout() else {}),
             **({"channels": data.channels} if data.channels else {}),
             **({"time_step": data.time_step} if data.time_step else {}),
+            "spread": [float(f"{one:.4g}") for one in spread_within(data.x_train)],
             **({"columns": columns} if (columns := kept_columns(data.roles)) else {}),
             **({"chosen_because": fitted.why} if fitted.why else {}),
             **({"held_out_dithered": fitted.compared} if fitted.compared else {}),

@@ -55,7 +55,8 @@ def about_model(
     return {"format": 1, "classes": metrics["classes"], "n_timesteps": metrics["n_timesteps"],
             "n_channels": metrics.get("n_channels", 1), "unequal": bool(as_series_model(model).shorter),
             "input": "raw series, float32 (batch, n_timesteps, n_channels); NaN behind the end of shorter ones",
-            **{name: metrics[name] for name in ("layout", "channels", "columns", "time_step") if name in metrics},
+            **{name: metrics[name] for name in ("layout", "channels", "columns", "time_step", "spread")
+               if name in metrics},
             "data": metrics.get("data", ""), "versions": versions("tsformer_nb", "tensorflow", "keras")}
 
 # %% ../../nbs/chapters/19_export.ipynb #3d744052

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import InputError, InputWarning
+from .files import InputError, InputWarning, read_text
 from .layouts import from_table, looks_long, rates_told
 from .recordings import PLAIN_NUMBER, Layout, Recordings, Role, labels_from, padded
 from .roles import (GROUPS, IDS, LABELS, Roles, clocks_of, columns_called, find_column, ignored,
@@ -732,7 +732,7 @@ def read_sensors(
 ) -> One:
     "Read a folder that is one recording; raises `InputError` if its files have other numbers of rows, or other steps."
     found = {_stem(path): read_recording(path, layout) for path in _tables(folder)
-             if ending(path) in (".wav", ".npy") or len(first_lines(path)) > 2}  # the others describe the recording
+             if ending(path) in (".wav", ".npy") or len(read_text(path, first_lines)) > 2}  # others describe it
     sizes = {name: len(one.values) for name, one in found.items()}
     steps = [one.time_step for one in found.values() if one.time_step]
     if (len({*sizes.values()}) > 1 or steps and max(steps) > 1.2 * min(steps)) and not layout.resample:
@@ -886,7 +886,10 @@ def _label_table(folder: Path) -> Path | None:
     for path in _tables(folder) if len(files) > 2 else []:
         if ending(path) in (".wav", ".npy", ".xlsx", ".parquet", ".pq") or re.search(r"\d", _stem(path)):
             continue
-        lines = [*first_lines(path).values()][1:]
+        lines: list[str] = []
+        with warnings.catch_warnings(), contextlib.suppress(InputError):
+            warnings.simplefilter("ignore", InputWarning)  # said when the file is read
+            lines = [*read_text(path, first_lines).values()][1:]
         others = {*stems} - {_stem(path)}
         words = [re.findall(r"[^\s,;/\\\"]+", line) for line in lines]
         listed = [any(word in others or word.partition(".")[0] in others for word in row) for row in words]
@@ -904,6 +907,12 @@ def _listed(folder: Path, listed: Path, layout: Layout) -> Recordings:
     known = lambda text: stems.get(base(text)) or stems.get(base(text).partition(".")[0])
     columns = range(table.cells.shape[1])
     names = max(columns, key=lambda n: sum(known(text) is not None for text in table.texts(n)))
+    found_there = [known(text) is not None for text in table.texts(names)]
+    if not table.names and not found_there[0] and all(found_there[1:]):  # a header above words is not detected
+        rows = [table.texts(n) for n in columns]
+        table = replace(table, cells=np.array([one[1:] for one in rows], dtype=object).T,
+                        names=tuple(one[0] for one in rows),
+                        lines=np.array([table.line(row) for row in range(1, len(table.cells))]))
     paths = [known(text) for text in table.texts(names)]
     label = find_column(table, layout.label, "--label") if layout.label else next(
         (n for n in columns_called(table, LABELS) if n != names), None)

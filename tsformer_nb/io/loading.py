@@ -368,8 +368,8 @@ def kept_columns(
     "What a run keeps of the columns that hold no values, so that they are known in new tables."
     found: dict[str, str | list[str]] = {one.role: one.column for one in roles
                                          if one.role in ("recording", "time", "label", "group")}
-    left = [one.column for one in roles if one.role == "left out"]
-    return found | ({"left out": left} if left else {})
+    several = {role: [one.column for one in roles if one.role == role] for role in ("left out", "step")}
+    return found | {role: columns for role, columns in several.items() if columns}
 
 
 def read_for_model(
@@ -387,8 +387,13 @@ def read_for_model(
         layout = replace(layout, window=kept["window"], hop=layout.hop or kept["hop"])
     if kept.get("resample") and not layout.resample:
         layout = replace(layout, resample=kept["resample"])
-    if not path.is_dir():
-        return _one_file(path, about, layout)
+    found = _one_file(path, about, layout) if path.is_file() or not path.is_dir() else _of_folder(path, about, layout)
+    return replace(found, time_step=0.) if layout.resample else found
+
+
+def _of_folder(path: Path, about: Mapping[str, Any], layout: Layout) -> Recordings:
+    "The series of a folder."
+    kept = about.get("layout", {})
     named, sensors = tuple(about.get("channels", ())), kept.get("id") == "folder" and not layout.id
     if sensors or layout.id == "folder":  # each folder of files is a recording
         layout = replace(layout, id=None)
@@ -397,8 +402,11 @@ def read_for_model(
     if found := channel_folders(path, named):
         return _each(path, [*found], lambda one: Recordings(one, series_of(one, read_channels(found[one])[0]),
                                                             channels=named))
-    places = [one for one in sorted(path.rglob("*")) if one.is_file() and one.name[0] != "." and (
-        _holds_series(one) or ending(one) in RECORDINGS) and not is_ignored(one, kept.get("ignore", ()))]
+    hidden = re.compile(r"[.~]|readme|licen[cs]e|makefile", re.IGNORECASE)
+    places = [one for one in sorted(path.rglob("*")) if one.is_file()
+              and ending(one) in (*READERS, *TABLES, *RECORDINGS)
+              and not any(map(hidden.match, one.relative_to(path).parts))
+              and not is_ignored(one, kept.get("ignore", ()))]
     places = [one for one in places if ending(one) not in JSON] or places  # next to others, these hold remarks
     if (aside := files_aside(path)) and len(others := [one for one in places if one not in aside]) < len(places):
         names = ", ".join(one.name for one in places if one in aside)
@@ -412,27 +420,63 @@ def _one_file(path: Path, about: Mapping[str, Any], layout: Layout) -> Recording
     named = tuple(about.get("channels", ()))
     if ending(path) == ".npy" and not named:
         return Recordings(path, series_of(path, array_in(path)), unit="item")
-    if ending(path) not in RECORDINGS and (reader := _reader_of(path)):
+    if ending(path) not in (".npy", ".wav") and (reader := _reader_of(path)):
         if reader is read_npz:  # both parts, if it has two
             return Recordings(path, padded([x for one in read_arrays(path).values() for x in one.x]), unit="item")
         return _with_channels(reader(path), named)
     table = table_of(path)
-    if named and not table.names and {*named} <= {f"column {n + 1}" for n in range(table.cells.shape[1])}:
-        table = replace(table, names=tuple(f"column {n + 1}" for n in range(table.cells.shape[1])))
+    width = table.cells.shape[1]
+    if named and not table.names and {*named} <= {f"column {n + 1}" for n in range(width)}:
+        table = replace(table, names=tuple(f"column {n + 1}" for n in range(width)))
+    of_array = [name for name in table.names if re.fullmatch(r"channel \d+", name)]  # a number is no name
+    if named and of_array and len(of_array) != len(named):
+        raise InputError(f"{path} has {len(of_array)} channels, but the model was trained on {len(named)}.")
+    if named and not table.names and not layout.channels and not layout.id and width < 10 < len(table.cells):
+        raise InputError(f"{path} has no header, and the model finds its channels, {', '.join(named)}, by name: add a "
+                         "line of names, or give the numbers of their columns, in this order, with --channels.")
+    steps = [name for one in about.get("columns", {}).get("step", ()) for name in _between(table, one)]
+    if steps and len(steps) == about["n_timesteps"] * about.get("n_channels", 1):  # a series a row: nothing else counts
+        return from_table(_only(table, steps), Layout(resample=layout.resample), labelled=False)
     layout = _as_trained(table, about, layout)
-    there = bool(named) and not layout.channels and {*named} <= {*table.names}
-    if there:
-        layout = replace(layout, channels=named)
-        if layout.id is None and not layout.window and known_column(table, IDS) is None:
-            return replace(_recording(path, recording_in(table, layout), named), lines=np.array([table.line(0)]),
-                           unit=table.unit)
+    asked = layout.channels
+    if asked or named and {*named} <= {*table.names}:
+        layout = replace(layout, channels=asked or named)
+        if named and layout.id is None and not layout.window and known_column(table, IDS) is None:
+            _check_one(table, layout)
+            one = recording_in(table, layout)
+            one = replace(one, channels=named) if len(asked) == len(named) else one  # in the order of the user
+            return replace(_recording(path, one, named), lines=np.array([table.line(0)]), unit=table.unit)
     label = about.get("columns", {}).get("label")
     gone = label not in table.names if label and table.names else table.cells.shape[1] == about.get("n_timesteps")
     unlabelled = gone and not layout.label
     in_cells = lambda: any({*named} <= {*table.texts(n)} for n in range(table.cells.shape[1]))
     if named and not layout.channels and (layout.id or layout.time) and not in_cells():
         return _recording(path, recording_in(table, layout), named)  # other sensors: it says so
-    return _with_channels(from_table(table, layout, labelled=False if unlabelled else None), named)
+    found = from_table(table, layout, labelled=False if unlabelled else None)
+    if asked and len(asked) == len(named) == len(found.channels):
+        found = replace(found, channels=named)
+    return _with_channels(found, named)
+
+
+def _only(table: Table, names: list[str]) -> Table:
+    "Some columns of a table."
+    kept = [n for n, name in enumerate(table.names) if name in {*names}]
+    cells = table.cells[:, kept] if isinstance(table.cells, np.ndarray) else table.cells.iloc[:, kept]
+    if not isinstance(cells, np.ndarray):
+        cells = cells.set_axis(range(len(kept)), axis=1)
+    return replace(table, cells=cells, names=tuple(table.names[n] for n in kept), units={},
+                   aside={k: table.aside[n] for k, n in enumerate(kept) if n in table.aside})
+
+
+def _check_one(table: Table, layout: Layout) -> None:
+    "Refuse a table of one recording in which the same times come again: it holds several."
+    time = known_column(table, TIMES, layout.time, "--time")
+    if time is None or len(table.cells) < 4:
+        return
+    if 3 * len({*table.texts(time)}) < 2 * len(table.cells):
+        raise InputError(f"{table.path}: each {named(table, time)} occurs several times, so the rows may be of several "
+                         "recordings: choose the column that tells them apart with --id. If they are of one, leave "
+                         f"this column out with --ignore \"{named(table, time)}\".")
 
 
 def _as_trained(table: Table, about: Mapping[str, Any], layout: Layout) -> Layout:
@@ -447,13 +491,17 @@ def _as_trained(table: Table, about: Mapping[str, Any], layout: Layout) -> Layou
     there = {option: name for option, name in known.items() if not getattr(layout, option) and name and (
         {*name.split(",")} <= {*table.names})}
     used = {*there.values(), layout.id, layout.time, layout.group, layout.label, *layout.channels}
-    left: list[str] = []
-    for one in (*columns.get("left out", ()), *kept.get("ignore", ())):
-        first, _, last = one.partition(" .. ")  # neighbours
-        if {first, last or first} <= {*table.names}:
-            left += table.names[table.names.index(first):table.names.index(last or first) + 1]
+    left = [name for one in (*columns.get("left out", ()), *kept.get("ignore", ())) for name in _between(table, one)]
     ignore = (*layout.ignore, *(name for name in dict.fromkeys(left) if name not in {*used, *layout.ignore}))
     return replace(layout, **there, ignore=ignore)
+
+
+def _between(table: Table, columns: str) -> list[str]:
+    "The columns of a table that a role names, `note` or `t0 .. t49` with all between; empty: they are not there."
+    first, _, last = columns.partition(" .. ")
+    if not {first, last or first} <= {*table.names}:
+        return []
+    return [*table.names[table.names.index(first):table.names.index(last or first) + 1]]
 
 
 def _recording(path: Path, one: One, named: tuple[str, ...]) -> Recordings:
@@ -488,9 +536,14 @@ def _each(folder: Path, places: list[Path], read: Callable[[Path], Recordings]) 
     owner = np.repeat(np.arange(len(ones)), [len(one.x) for one in ones])
     names = np.array([path.relative_to(folder).as_posix() for path in places], dtype=object)[owner]
     steps = [one.time_step for one in ones if one.time_step]
+    usual = float(np.median(steps)) if steps else 0.
+    if odd := [path for path, one in zip(places, ones) if one.time_step and not 1 / 1.2 < one.time_step / usual < 1.2]:
+        more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+        warnings.warn(f"{odd[0]}{more}: a time step takes another time than in the other files ({usual:g}); bring all "
+                      "to one rate with --resample.", InputWarning, stacklevel=3)
     joined = Recordings(folder, padded([series for one in ones for series in one.x]), channels=ones[0].channels,
                         layout=ones[0].layout, names=names, files=np.array(places, dtype=object)[owner],
-                        time_step=float(np.median(steps)) if steps else 0.)
+                        time_step=usual)
     windows, row, part = [], 0, 0
     for one in ones:
         if one.spans is None or one.starts is None or one.segments is None or one.moments is None:

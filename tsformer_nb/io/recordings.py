@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PLAIN_NUMBER', 'LARGEST_VALUE', 'LARGEST_LABEL', 'TINY', 'Role', 'Recordings', 'Layout', 'labels_from', 'lengths_of',
-           'fill_gaps', 'NotANumber', 'as_arrays', 'padded', 'as_series', 'as_batch', 'narrowed', 'as_labels',
-           'as_groups', 'as_weights', 'as_class_numbers', 'both_labels', 'both_series', 'checked']
+           'fill_gaps', 'NotANumber', 'as_arrays', 'spread_within', 'padded', 'as_series', 'as_batch', 'narrowed',
+           'as_labels', 'as_groups', 'as_weights', 'as_class_numbers', 'both_labels', 'both_series', 'checked']
 
 # %% ../../nbs/library/recordings.ipynb #456eb029
 import re
@@ -332,6 +332,13 @@ def _of_one(one, what: str, time_axis: int) -> np.ndarray:  # (n_steps,) or (n_s
     return one.T if one.ndim == 2 and time_axis == 2 else one
 
 # %% ../../nbs/library/recordings.ipynb #d746dd29
+def spread_within(
+    x: np.ndarray,  # (n_series, n_timesteps, n_channels), NaN after the end of shorter series
+) -> np.ndarray:  # (n_channels,)
+    "Standard deviation within a series, of each channel: the mean over the series."
+    return np.nanmean(np.nanstd(x, axis=1, dtype=np.float64), axis=0)
+
+
 def padded(
     series: Sequence[np.ndarray],  # (n_steps, n_channels) each, of any lengths
 ) -> np.ndarray:  # (n_series, n_timesteps, n_channels), NaN after the end of shorter ones

@@ -827,6 +827,9 @@ def _read_wav(path: Path) -> Table:
         rate, values = wavfile.read(path)
     except Exception as error:  # SciPy raises what it meets
         raise InputError(f"{path} is not a complete .wav file ({str(error)[:80]}).") from None
+    if values.dtype.kind in "iu":  # to -1 .. 1, as the formats with decimals have it
+        middle = 128 if values.dtype == np.uint8 else 0
+        values = (values.astype(np.float64) - middle) / (128 if middle else -float(np.iinfo(values.dtype).min))
     found = _of_array(path, values)
     time = np.arange(len(values))[:, None] / rate
     return replace(found, cells=np.hstack([time, found.cells]), names=("time_s", *found.names))

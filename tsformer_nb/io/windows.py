@@ -37,8 +37,8 @@ def resampled(
     for own in rows_of(segment):
         own = own[np.argsort(seconds[own], kind="stable")]
         since = seconds[own] - seconds[own[0]]
-        place = np.round(since / step).astype(int)  # the step that each row belongs to
-        grid = np.arange(place[-1] + 1)
+        grid = np.arange(int(since[-1] / step + 1e-6) + 1)
+        place = np.minimum(np.round(since / step).astype(int), grid[-1])  # the step that each row belongs to
         before = own[np.searchsorted(since, grid * step * (1 + 1e-9), side="right") - 1]
         usual = max(step, float(np.median(np.diff(since))) if len(own) > 1 else 0)
         after = own[np.minimum(np.searchsorted(since, grid * step), len(own) - 1)]
@@ -105,7 +105,8 @@ def read_windows(
     roles.group = known_column(table, GROUPS, layout.group, "--group")
     known = {roles.recording, roles.label, roles.group, *ignored(table, layout)}
     still = [] if layout.channels else [n for n in range(table.cells.shape[1]) if n not in known and _stays(table, n)]
-    apart = [n for n in (roles.recording, roles.group, roles.label, *still) if n is not None]
+    cuts = roles.label if labelled is True else None  # a table to predict may have labels, of which nothing is known
+    apart = [n for n in (roles.recording, roles.group, cuts, *still) if n is not None]
     owner = keys_of(table, roles.recording) if roles.recording is not None else np.zeros(len(table.cells), int)
     rows = np.argsort(owner, kind="stable")  # recordings may take turns in the file
     changes = np.zeros(len(rows) - 1, bool)  # (n_rows - 1,) whether a row begins something else
@@ -138,7 +139,9 @@ def read_windows(
     hop = _steps_in(table, roles, layout.hop, "--hop", usual) if layout.hop else window
     starts, stretch = window_starts(segment[rows], window, hop)
     if not len(starts):
-        raise InputError(f"{table.path}: no stretch of one label is {window} steps long; use a shorter --window.")
+        raise InputError(f"{table.path}: no stretch of one label is {window} steps long; use a shorter --window."
+                         if labelled is True else f"{table.path}: no stretch without a gap is {window} steps long, and "
+                         "the model needs as many.")
     values = table.numbers(roles.channels)[rows]
     x = np.stack([values[start:start + window] for start in starts])  # (n_windows, window, n_channels)
     begun, ended = rows[starts], rows[starts + window - 1]
@@ -150,8 +153,12 @@ def read_windows(
         table.warn(f"{(~there).sum()} windows have no label, and are left out")
         x, begun, starts, stretch, spans = x[there], begun[there], starts[there], stretch[there], spans[there]
     groups, by = _kept_together(table, roles, begun, stretch, [labels[row] for row in begun])
-    table.warn(f"{len(x)} windows of {window} steps, {hop} from one to the next; windows of one {by} are kept together "
-               "when series are split")
+    if labelled is True:
+        table.warn(f"{len(x)} windows of {window} steps, {hop} from one to the next; windows of one {by} are kept "
+                   "together when series are split")
+    elif alone := len(rows) - len(np.unique(starts[:, None] + np.arange(window))):
+        table.warn(f"{len(x)} windows of {window} steps, {hop} from one to the next; {alone} of {len(rows)} rows are "
+                   "in none, and get no answer")
     name = lambda column: None if column is None else table.name(column)
     kept = Layout(name(roles.label), name(roles.recording), name(roles.time), tuple(map(table.name, roles.channels)),
                   name(roles.group), (), layout.window, layout.hop, (), layout.resample)
