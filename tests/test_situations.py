@@ -1641,3 +1641,25 @@ def test_rows_of_a_log_without_an_answer_are_told(tmp_path):
     with pytest.warns(InputWarning, match="10 of 60 rows are in none, and get no answer"):
         found = read_for_model(tmp_path / "log.csv", about)
     assert found.x.shape == (2, 25, 1)  # labels do not cut what is to be predicted
+
+
+def test_a_folder_of_recordings_may_have_its_test_part_in_another(tmp_path):
+    trained(tmp_path / "all"), trained(tmp_path / "new", steps=40)
+    data = tsformer_nb.load_dataset(tmp_path / "all", tmp_path / "new")
+    assert len(data.x_train) == len(data.x_test) == 12 and data.classes == ("run", "walk")
+    with pytest.raises(InputError, match="gone does not exist"):
+        tsformer_nb.load_dataset(tmp_path / "all", tmp_path / "gone")
+    (tmp_path / "flat").mkdir()
+    recording("walk").to_csv(tmp_path / "flat" / "1.csv", index=False)
+    with pytest.raises(InputError, match="flat does not show the classes of its recordings"):
+        tsformer_nb.load_dataset(tmp_path / "all", tmp_path / "flat")
+
+
+@pytest.mark.parametrize("name, text", [
+    ("new.ts", "@univariate true\n@classLabel true a b\n@data\n1,2,3,4:?\n4,3,2,1:?\n"),
+    ("new.arff", "@relation x\n@attribute s1 numeric\n@attribute s2 numeric\n@attribute s3 numeric\n"
+                 "@attribute class {a,b}\n@data\n1,2,3,?\n3,2,1,?\n")])
+def test_classes_to_be_predicted_are_question_marks(name, text, tmp_path):
+    (tmp_path / name).write_text(text)
+    found = read_for_model(tmp_path / name)
+    assert found.labels is None and len(found.x) == 2

@@ -91,7 +91,7 @@ def share(text: str) -> float:
 
 # %% ../nbs/library/cli.ipynb #a1004748
 SET = "your own folder or file, a data set of the archive, or `sample` (from FordA)"
-TEST_FILE = "the test file, if it is elsewhere"
+TEST_FILE = "the test file, if it is elsewhere; of a folder of recordings, a file or a folder"
 
 
 def _set_arguments(command: argparse.ArgumentParser) -> None:

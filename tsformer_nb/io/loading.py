@@ -238,14 +238,15 @@ class Parts:
 
 def load_parts(
     where: str | Path,  # as for `find_files`
-    test: str | Path | None = None,  # as for `find_files`
+    test: str | Path | None = None,  # as for `find_files`; of a folder of recordings, a file or a folder
     layout: Layout = Layout(),  # how to read a table, where the file does not show it
 ) -> Parts:
     "Find and read a data set; raises `InputError` if it cannot be found or read, or its parts do not fit."
     folder = Path(where).expanduser()
-    if test is None and folder.is_dir() and (found := read_folder(folder, layout)):
-        test_part = fill_gaps(found[1]) if found[1] else None
-        return _together(folder.resolve().name, str(folder.resolve()), fill_gaps(found[0]), test_part)
+    if folder.is_dir() and (found := read_folder(folder, layout)):
+        second = found[1] if test is None else _test_part(Path(test), found[0].layout or layout)
+        return _together(folder.resolve().name, str(folder.resolve()), fill_gaps(found[0]),
+                         fill_gaps(second) if second else None)
     train_path, test_path = find_files(where, test)
     named = str(where) in ("sample", *NAMES) and not Path(where).exists()
     if named and layout == Layout():
@@ -267,6 +268,18 @@ def load_parts(
     train = fill_gaps(read_file(train_path, layout))
     other = fill_gaps(read_file(test_path, train.layout or layout)) if test_path else None  # both read the same way
     return _together(set_name(train_path), str(where) if named else str(Path(where).resolve()), train, other)
+
+
+def _test_part(path: Path, layout: Layout) -> Recordings:
+    "A file or a folder with the test part of a folder of recordings."
+    if not path.exists():
+        raise InputError(f"{path} does not exist.")
+    if not path.is_dir():
+        return read_file(path, layout)
+    if found := read_folder(path, layout):
+        return found[0]
+    raise InputError(f"{path} does not show the classes of its recordings: a folder for each class, names that begin "
+                     "with the class, or a table with the columns file and label.")
 
 
 def _together(name: str, source: str, train: Recordings, test: Recordings | None) -> Parts:

@@ -61,6 +61,8 @@ def warn_of_undeclared(
     declared: Sequence[str],  # the classes
 ) -> None:
     "Report a label that the header does not declare: a misspelling would become a separate class."
+    if found.labels is None:  # none is known yet
+        return
     known, spaced = {str(name) for name in labels_from(declared)}, f" {' '.join(declared)} "  # a class may have blanks
     labels = np.asarray(found.labels)
     names, first = np.unique(labels, return_index=True)
@@ -142,7 +144,8 @@ def recordings_from(
                          f"{int(np.median(steps)):,}; padded to one length they would take {size / 2**30:.0f} GB: "
                          "cut the longest series into pieces, or remove them.")
     found = Recordings(path, padded([values.T for values in series]), lines=np.array(lines))
-    return found if texts[0] is None else replace(found, labels=checked_labels(found, texts)), steps
+    unknown = all(text is None or text.strip() in ("", "?") for text in texts)  # a series to be predicted
+    return found if unknown else replace(found, labels=checked_labels(found, texts)), steps
 
 
 def no_data(path: Path, n_line: int) -> InputError:
