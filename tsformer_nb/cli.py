@@ -36,7 +36,7 @@ from .deploy.runtime import RUNTIMES, load_exported
 from .io.download import NAMES
 from .io.files import InputError, InputWarning, atomic_write, silenced
 from .io.folders import holds_recordings
-from .io.loading import find_files, read_file, read_for_model
+from .io.loading import cut_as_trained, find_files, read_file, read_for_model
 from .io.roles import seconds_in
 from .io.windows import intervals
 from .io.recordings import PLAIN_NUMBER, Layout, Recordings, Role, fill_gaps, lengths_of, spread_within
@@ -433,8 +433,10 @@ def _check_unlike(found: Recordings, about: dict) -> None:
                       f"{longest}; if several recordings were read as one, separate them with --id.", InputWarning,
                       stacklevel=2)
     spread, trained = spread_within(found.x), np.array(about.get("spread", ()))
-    if len(spread) == len(trained) and (spread * trained).all() and np.abs(np.log(spread / trained)).max() > np.log(20):
-        n = int(np.abs(np.log(spread / trained)).argmax())
+    if len(spread) != len(trained) or not (spread * trained).all():
+        return
+    far = np.abs(np.log(spread / trained))
+    if far[n := int(far.argmax())] > np.log(20):
         channel = f"channel {found.channels[n] if found.channels else n + 1} varies"
         warnings.warn(f"{found.path}: {channel if len(spread) > 1 else 'its values vary'} {spread[n] / trained[n]:.3g} "
                       "times as much as in training; are they in another unit?", InputWarning, stacklevel=2)
@@ -521,12 +523,10 @@ def _data_of(args: argparse.Namespace, metrics: dict) -> Dataset:
 
     if not args.data:
         return data_of_run(metrics, args.test)
-    kept, layout = metrics.get("layout", {}), layout_of(args)
-    as_trained = {name: kept[name] for name in ("window", "hop", "resample") if kept.get(name)}
-    if kept.get("id") in ("folder", "file"):
-        as_trained["id"] = kept["id"]
-    return load_dataset(args.data, args.test, replace(layout, **{name: value for name, value in as_trained.items()
-                                                                 if not getattr(layout, name)}))
+    layout, kept = cut_as_trained(layout_of(args), metrics), metrics.get("layout", {}).get("id")
+    if kept in ("folder", "file"):
+        layout = replace(layout, id=layout.id or kept)
+    return load_dataset(args.data, args.test, layout)
 
 
 def _unlabelled(found: Recordings, metrics: dict, args: argparse.Namespace) -> np.ndarray:

@@ -130,7 +130,8 @@ def under_noise(
         model, inner = fitted.model, set_aside(data, fitted.held_out)
     else:
         return {}
-    x = np.concatenate([dither(inner.x_test, dither_level(data, level), 1) for level in NOISE])
+    unit = dither_level(data, 1)
+    x = np.concatenate([dither(inner.x_test, level * unit, 1) for level in NOISE])
     right = predict(model, x).argmax(axis=1).reshape(len(NOISE), -1) == inner.y_test  # (n_levels, n_series)
     found = {f"{level:g}": float(one.mean()) for level, one in zip(NOISE, right)}
     warn_of_noise(found, len(inner.y_test))

@@ -433,13 +433,18 @@ def _channel(path: Path) -> str:
     return re.sub("[ ._-]*(train|test)(ing)?$", "", _stem(path), flags=re.I)
 
 
+def _nested(folder: Path) -> list[Path]:
+    "A folder, and all that are in it."
+    return [folder, *(one for one in sorted(folder.rglob("*")) if one.is_dir())]
+
+
 def channel_folders(
     folder: Path,
     channels: Sequence[str],  # of a model
 ) -> dict[Path, list[Path]]:  # folder: its files in the order of the channels
     "The folders, among one and those in it, that have a file for each channel of a model."
     found = {}
-    for place in [folder, *(one for one in sorted(folder.rglob("*")) if one.is_dir())] if len(channels) > 1 else []:
+    for place in _nested(folder) if len(channels) > 1 else []:
         files = {_channel(path): path for path in _tables(place)}
         if {*channels} <= {*files}:
             found[place] = [files[one] for one in channels]
@@ -449,7 +454,7 @@ def channel_folders(
 def files_aside(folder: Path) -> set[Path]:
     "The files in a folder, and in those in it, that hold labels, persons or intervals of series in other files."
     aside: set[Path] = set()
-    for place in [folder, *(one for one in folder.rglob("*") if one.is_dir())]:
+    for place in _nested(folder):
         kinds = {path: found[1] for path in _tables(place) if (found := kind_of(_stem(path)))}
         if "x" in kinds.values():
             aside |= {path for path, kind in kinds.items() if kind != "x"}
@@ -580,6 +585,13 @@ END = ("end", "stop", "offset", "to", "bis", "終了")
 LENGTH = ("duration", "dauer", "length", "継続時間")
 
 
+def _headed(table: Table) -> Table:
+    "A table with its first row as its header."
+    cells = table.cells[1:] if isinstance(table.cells, np.ndarray) else table.cells.iloc[1:].reset_index(drop=True)
+    return replace(table, cells=cells, names=tuple(str(table.column(n)[0]).strip() for n in range(cells.shape[1])),
+                   lines=np.array([table.line(row) for row in range(1, len(table.cells))]))
+
+
 def intervals_in(
     path: Path,  # a table with a row for each interval: its begin, its end or duration, and its label
 ) -> tuple[np.ndarray, np.ndarray, list[str], Table] | None:  # begins, ends, labels; None: it holds something else
@@ -595,8 +607,7 @@ def intervals_in(
             if not table.names and isinstance(table.cells, np.ndarray) and table.cells.dtype.kind == "O":
                 first = [str(one).strip().lower() for one in table.cells[0]]  # a header above dates is not detected
                 if {*first} & {*BEGIN} or {*first} & {*END}:
-                    lines = None if table.lines is None else table.lines[1:]
-                    table = replace(table, cells=table.cells[1:], names=tuple(first), lines=lines)
+                    table = _headed(table)
             times = [n for n in range(table.cells.shape[1]) if _moments(table, n) is not None]
     except InputError:
         return None
@@ -909,10 +920,7 @@ def _listed(folder: Path, listed: Path, layout: Layout) -> Recordings:
     names = max(columns, key=lambda n: sum(known(text) is not None for text in table.texts(n)))
     found_there = [known(text) is not None for text in table.texts(names)]
     if not table.names and not found_there[0] and all(found_there[1:]):  # a header above words is not detected
-        rows = [table.texts(n) for n in columns]
-        table = replace(table, cells=np.array([one[1:] for one in rows], dtype=object).T,
-                        names=tuple(one[0] for one in rows),
-                        lines=np.array([table.line(row) for row in range(1, len(table.cells))]))
+        table = _headed(table)
     paths = [known(text) for text in table.texts(names)]
     label = find_column(table, layout.label, "--label") if layout.label else next(
         (n for n in columns_called(table, LABELS) if n != names), None)

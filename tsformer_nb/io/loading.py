@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['READERS', 'TABLES', 'TS', 'FLAG', 'read_file', 'set_name', 'find_files', 'Parts', 'load_parts', 'divided',
-           'kept_columns', 'read_for_model']
+           'kept_columns', 'read_for_model', 'cut_as_trained']
 
 # %% ../../nbs/library/loading.ipynb #3ef4ead1
 import contextlib
@@ -395,13 +395,17 @@ def read_for_model(
     Channels are found by name. Labels, persons, and what training left out, may be there or not. A table without a
     column for recordings is one recording; in a folder, each file is read, except those that hold labels.
     """
-    path, kept = Path(path), about.get("layout", {})
+    path, layout = Path(path), cut_as_trained(layout, about)
+    found = _of_folder(path, about, layout) if path.is_dir() else _one_file(path, about, layout)
+    return replace(found, time_step=0.) if layout.resample else found
+
+
+def cut_as_trained(layout: Layout, about: Mapping[str, Any]) -> Layout:
+    "Windows and steps of time as in training, where the user says nothing else."
+    kept = about.get("layout", {})
     if kept.get("window") and not layout.window:
         layout = replace(layout, window=kept["window"], hop=layout.hop or kept["hop"])
-    if kept.get("resample") and not layout.resample:
-        layout = replace(layout, resample=kept["resample"])
-    found = _one_file(path, about, layout) if path.is_file() or not path.is_dir() else _of_folder(path, about, layout)
-    return replace(found, time_step=0.) if layout.resample else found
+    return replace(layout, resample=layout.resample or kept.get("resample", 0))
 
 
 def _of_folder(path: Path, about: Mapping[str, Any], layout: Layout) -> Recordings:

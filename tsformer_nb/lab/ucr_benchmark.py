@@ -162,9 +162,9 @@ def measure_under_noise(
         answer = lambda x: predict(model, x).argmax(axis=1)
     else:
         answer = make_entrant(name, data, seed, 0).fit(data.x_train, data.y_train).predict
-    found = {}
+    found, unit = {}, dither_level(whole, 1)
     for n, level in enumerate(NOISE_LEVELS, 1):
-        noisy = dither(data.x_test, dither_level(whole, level), 1000 * seed + n) if level else data.x_test
+        noisy = dither(data.x_test, level * unit, 1000 * seed + n) if level else data.x_test
         found[f"at_{level:g}"] = round(float((answer(ready(noisy, seed + n)) == data.y_test).mean()), 5)
     return {**found, "n_test": len(few), **stamp("tensorflow", "aeon")}
 
