@@ -1663,3 +1663,107 @@ def test_classes_to_be_predicted_are_question_marks(name, text, tmp_path):
     (tmp_path / name).write_text(text)
     found = read_for_model(tmp_path / name)
     assert found.labels is None and len(found.x) == 2
+
+
+def test_an_empty_row_between_series_is_told(tmp_path):
+    lines = wide(4).drop(columns="label").to_csv(index=False).splitlines()
+    empty = "," * (STEPS - 1)
+    (tmp_path / "new.csv").write_text("\n".join([*lines[:2], empty, *lines[2:], empty, empty]))  # a sheet ends so
+    with pytest.warns(InputWarning, match="line 3: all fields are empty; skipped"):
+        assert len(read_for_model(tmp_path / "new.csv", {"n_timesteps": STEPS, "n_channels": 1}).x) == 4
+
+
+@pytest.mark.parametrize("short", ["a", "b"])  # also the first one, which tells how to read the others
+def test_a_log_shorter_than_a_window_is_left_out(short, tmp_path):
+    layout = Layout(window=25)
+    for folder, labels in (("old", True), ("new", False)):
+        (tmp_path / folder).mkdir()
+        for name in "abc":
+            rows = long_log(1).iloc[:20 if name == short else None]
+            rows.drop(columns=[] if labels else "motion").to_csv(tmp_path / folder / f"{name}.csv", index=False)
+    with pytest.warns(InputWarning, match=f"{short}.csv: shorter than a window, and left out"):
+        data = load_dataset(tmp_path / "old", layout=layout, held_out=0)
+    about = {"layout": asdict(data.layout), "channels": data.channels, "columns": kept_columns(data.roles)}
+    with pytest.warns(InputWarning, match=f"{short}.csv: shorter than a window, and left out"):
+        found = read_for_model(tmp_path / "new", about)
+    assert {*found.names} == {f"{name}.csv" for name in {*"abc"} - {short}}
+    with pytest.raises(InputError, match="no stretch of one label is 9000 steps long"):
+        load_dataset(tmp_path / "old", layout=Layout(window=9000))
+
+
+def test_another_set_without_a_test_part_is_evaluated_whole(tmp_path):
+    for name, n in (("train", 24), ("new", 10)):
+        wide(n).to_csv(tmp_path / f"{name}.csv", index=False)
+    assert command("train", "--data", "train.csv", "--model", "kernels", "--out", "run", cwd=tmp_path).returncode == 0
+    for name, said in (("new", "new has no test part: all of its 10 series are used"),
+                       ("train", "so 6 of its 24 series are set aside for testing")):
+        told = command("evaluate", "run", "--data", f"{name}.csv", cwd=tmp_path)
+        assert said in told.stderr and "test accuracy" in told.stdout
+    told = command("train", "train.csv", cwd=tmp_path)
+    assert told.returncode == 2 and "A data set is given with --data train.csv." in told.stderr
+
+
+def test_a_set_that_lacks_a_class_is_evaluated(tmp_path):
+    name = lambda row: ("sit", "walk", "run")[row % 3]
+    wide(24, label=name).to_csv(tmp_path / "train.csv", index=False)
+    frame = wide(24, label=name)
+    frame[frame["label"] != "run"].to_csv(tmp_path / "new.csv", index=False)
+    frame.assign(label=frame["label"].replace("run", "fly")).to_csv(tmp_path / "other.csv", index=False)
+    assert command("train", "--data", "train.csv", "--model", "kernels", "--out", "run", cwd=tmp_path).returncode == 0
+    predicted = command("predict", "run", "new.csv", cwd=tmp_path).stdout.splitlines()[1:]
+    right = np.mean([row.split(",")[0] == label for row, label in zip(predicted, frame["label"][
+        frame["label"] != "run"], strict=True)])
+    assert f"test accuracy {right:.4f} raw" in command("evaluate", "run", "--data", "new.csv", cwd=tmp_path).stdout
+    told = command("evaluate", "run", "--data", "other.csv", cwd=tmp_path)
+    assert told.returncode == 2 and "has the classes" in told.stderr
+
+
+@pytest.mark.parametrize("start, step, first", [
+    ("2024-01-01 00:00:00", "1s", "2024-01-01 00:00:00,2024-01-01 00:00:24"),
+    ("2024-01-01 00:00:00.250", "500ms", "2024-01-01 00:00:00.250000,2024-01-01 00:00:12.250000"),
+    ("2024-01-01T09:00:00+09:00", "1s", "2024-01-01 00:00:00+00:00,2024-01-01 00:00:24+00:00")])
+def test_dates_of_a_resampled_log_stay_dates(start, step, first, tmp_path):
+    times = pandas.date_range(start, periods=100, freq=step)
+    written = [one.isoformat(sep="T" if "T" in start else " ") for one in times]
+    pandas.DataFrame({"time": written, "ax": RNG.normal(size=100)}).to_csv(tmp_path / "log.csv", index=False)
+    about = {"layout": {"window": 25, "hop": 25, "resample": step}, "channels": ["ax"], "columns": {"time": "time"}}
+    assert ",".join(read_for_model(tmp_path / "log.csv", about).spans[0]) == first
+
+
+def test_one_column_is_one_series(tmp_path):
+    values = RNG.normal(size=STEPS)
+    about = {"n_timesteps": STEPS, "n_channels": 1}
+    for name, header in (("bare.txt", False), ("named.csv", ["value"])):
+        pandas.Series(values).to_csv(tmp_path / name, index=False, header=header)
+        with pytest.warns(InputWarning, match=f"its column is read as one series of {STEPS} steps"):
+            np.testing.assert_allclose(read_for_model(tmp_path / name, about).x, values[None, :, None])
+
+
+def test_series_too_short_for_a_model_say_what_helps(tmp_path):
+    about = trained(tmp_path / "all")
+    assert command("train", "--data", "all", "--model", "kernels", "--out", "run", cwd=tmp_path).returncode == 0
+    recording("walk", 30).to_csv(tmp_path / "short.csv", index=False)
+    recording("walk", 50).to_csv(tmp_path / "long.csv", index=False)
+    said = {name: command("predict", "run", f"{name}.csv", cwd=tmp_path).stderr for name in ("short", "long")}
+    assert about["n_timesteps"] == 40 and "record 40 steps, or train a model on series of 30" in said["short"]
+    assert "cut or resample them to that length" in said["long"]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_test_part_alone_is_evaluated_and_its_series_are_numbered(inside, tmp_path):
+    for part, n in (("train", 20), ("test", 10)):
+        folder = tmp_path / "har" / part
+        (folder / "Inertial Signals").mkdir(parents=True)
+        values = RNG.normal(size=(n, STEPS)) + np.arange(n)[:, None] % 2
+        for axis in "xy":
+            np.savetxt(folder / "Inertial Signals" / f"acc_{axis}_{part}.txt", values)
+        np.savetxt(folder / f"y_{part}.txt", np.arange(n) % 2 + 1, fmt="%d")
+    assert command("train", "--data", "har", "--model", "kernels", "--out", "run", cwd=tmp_path).returncode == 0
+    (tmp_path / "new").mkdir()
+    (tmp_path / "har" / "test").rename(tmp_path / "new" / "test")
+    where = "new/test" if inside else "new"
+    said = command("evaluate", "run", "--data", where, cwd=tmp_path)
+    assert said.returncode == 0 and "all of its 10 series are used" in said.stderr
+    rows = command("predict", "run", where, cwd=tmp_path).stdout.splitlines()
+    assert rows[0].startswith("recording,series,predicted") and [row.split(",")[1] for row in rows[1:]] == [
+        str(n + 1) for n in range(10)]

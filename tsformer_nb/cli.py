@@ -23,6 +23,7 @@ import signal
 import sys
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -47,7 +48,11 @@ from .scaling import OWN_LEVELS, SCALINGS, choose_scaling
 # %% ../nbs/library/cli.ipynb #936c5e71
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        raise InputError(f"{message[:1].upper()}{message[1:]}. `tsformer-nb --help` lists the commands.")
+        more = message.removeprefix("unrecognized arguments: ").split()[0]
+        hint = "`tsformer-nb --help` lists the commands."
+        if Path(more).exists():
+            hint = f"A data set is given with --data {more}."
+        raise InputError(f"{message[:1].upper()}{message[1:]}. {hint}")
 
 
 def number(low: int) -> Callable[[str], int]:
@@ -375,9 +380,11 @@ def evaluate_command(args: argparse.Namespace) -> None:
 
     model, metrics = load_run(args.run)
     data = _data_of(args, metrics)
-    if list(data.classes) != list(metrics["classes"]):
+    if not {*data.classes} <= {*metrics["classes"]}:
         raise InputError(f"{data.name} has the classes {list(data.classes)}, "
                          f"but the run in {args.run} has {metrics['classes']}.")
+    number = np.array([metrics["classes"].index(name) for name in data.classes])  # some of its classes may be absent
+    data = replace(data, y_train=number[data.y_train], y_test=number[data.y_test], classes=tuple(metrics["classes"]))
     _check_shape(model, metrics, data.x_test, data.name)
     print(_scores(evaluate(model, data)))
 
@@ -518,7 +525,7 @@ def _scores(metrics: dict) -> str:
 
 # %% ../nbs/library/cli.ipynb #6a1d3c44
 def _data_of(args: argparse.Namespace, metrics: dict) -> Dataset:
-    "The data set of a run, or another one that the user gave."
+    "The data set of a run, or another one that the user gave: its test part, or all of it if it has none."
     from tsformer_nb.runs import data_of_run
 
     if not args.data:
@@ -526,7 +533,14 @@ def _data_of(args: argparse.Namespace, metrics: dict) -> Dataset:
     layout, kept = cut_as_trained(layout_of(args), metrics), metrics.get("layout", {}).get("id")
     if kept in ("folder", "file"):
         layout = replace(layout, id=layout.id or kept)
-    return load_dataset(args.data, args.test, layout)
+    if metrics["source"] in (args.data, str(Path(args.data).expanduser().resolve())):
+        return load_dataset(args.data, args.test, layout)  # split as for training
+    data = load_dataset(args.data, args.test, layout, held_out=0)
+    if len(data.x_test):
+        return data
+    warnings.warn(f"{data.name} has no test part: all of its {len(data.x_train)} series are used. If the model was "
+                  "trained on some of them, the accuracy says nothing about new series.", InputWarning, stacklevel=2)
+    return replace(data, x_test=data.x_train, y_test=data.y_train)
 
 
 def _unlabelled(found: Recordings, metrics: dict, args: argparse.Namespace) -> np.ndarray:
@@ -551,22 +565,31 @@ def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
     if x.shape[1] > n_steps and not asked.longer or x.shape[1] < n_steps and not asked.shorter:
         several = (" If the rows are of several recordings, choose the column that tells them apart with --id; one "
                    f"long recording is cut by --window {n_steps}.") * (len(x) == 1 and x.shape[1] > n_steps)
-        raise InputError(f"{where} has series of {x.shape[1]} steps, but the model was trained on "
-                         f"{n_steps}: cut or resample them to that length.{several}")
+        remedy = "cut or resample them to that length" if x.shape[1] > n_steps else (
+            f"record {n_steps} steps, or train a model on series of {x.shape[1]}")
+        raise InputError(f"{where} has series of {x.shape[1]} steps, but the model was trained on {n_steps}: {remedy}."
+                         f"{several}")
 
 
 def _as_csv(classes: Sequence, probabilities: np.ndarray, found: Recordings) -> str:
     """Predictions as a table, a row for each series.
 
-    In front stand its recording, if the file names it, and the first and last time or line of a window.
+    In front stand its recording, if the file names it, and its number there, if there are several; for a window, its
+    first and last time or line.
     """
     names, spans = found.names, found.spans
+    several = spans is None and names is not None and len({*names}) < len(names)
+    counts: Counter = Counter()
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([*(["recording"] * (names is not None)), *(["from", "to"] * (spans is not None)), "predicted",
+    rows.writerow([*(["recording"] * (names is not None)), *(["series"] * several), *(["from", "to"] * (
+        spans is not None)), "predicted",
                    *(f"p({name})" for name in classes)])
     for n, row in enumerate(probabilities):
         place = [*([] if names is None else [names[n]]), *([] if spans is None else spans[n])]
+        if several:
+            counts[place[0]] += 1
+            place.append(counts[place[0]])
         rows.writerow([*place, classes[row.argmax()], *(f"{p:.6f}" for p in row)])
     return text.getvalue()
 

@@ -25,7 +25,7 @@ from .roles import (GROUPS, IDS, LABELS, Roles, clocks_of, columns_called, find_
                                   time_step, unit_of)
 from .tables import ENDINGS, Table, ending, first_lines
 from .ts_arff_npz import PARTS_OF_KEYS, array_in, checked_labels, kind_of, series_of, table_of, texts_of
-from .windows import resampled_by, window_starts
+from .windows import all_but_short, resampled_by, window_starts
 
 # %% ../../nbs/library/folders.ipynb #b425413e
 RECORDINGS = (*ENDINGS, ".lvm", ".wav", ".npy")  # files that may be one recording
@@ -308,7 +308,8 @@ def _pair_files(folder: Path, part: str) -> dict[str, Path | list[Path]]:
             if path.is_file() and ending(path) in RECORDINGS and (what := kind_of(_stem(path))):
                 if what[0] == part or not what[0] and (place != folder or part == "train"):
                     found.setdefault(what[1], path)
-        for inside in _folders(place) if place != folder and "y" in found else []:
+        part_itself = place != folder or PARTS_OF_KEYS[part].fullmatch(folder.name)
+        for inside in _folders(place) if part_itself and "y" in found else []:
             if len(files := _tables(inside)) > 1:
                 found.setdefault("channels", files)
     return found if "y" in found and {"x", "channels"} & set(found) else {}
@@ -827,7 +828,9 @@ def holds_recordings(
     layout: Layout = Layout(),
 ) -> bool:
     "Whether `read_folder` reads a folder, by the names of its files alone."
-    if _pair_files(folder, "train") or _label_table(folder) or layout.window and len(_tables(folder)) > 1:
+    if any(_pair_files(folder, part) for part in PARTS_OF_KEYS) or _label_table(folder):
+        return True
+    if layout.window and len(_tables(folder)) > 1:
         return True
     if all(classes_in(one, layout.label) for one in _halves(folder) or [folder]):
         return True
@@ -840,6 +843,8 @@ def read_folder(
 ) -> tuple[Recordings, Recordings | None] | None:  # training and test part; None: another kind of folder
     "Read a folder of recordings, or of series with labels in their own files; raises `InputError` for a faulty file."
     pairs: dict[str, dict] = {part: _one_reading(folder, _pair_files(folder, part), layout) for part in PARTS_OF_KEYS}
+    if not pairs["train"]:  # only the other part was handed over
+        pairs = {"train": pairs["test"]}
     if not pairs["train"] and (spanned := _spanned(folder)):
         return _logs(folder, layout, spanned), None
     found = [] if pairs["train"] else [_repeated(one, layout) for one in _halves(folder) or [folder]]
@@ -850,7 +855,8 @@ def read_folder(
     if not pairs["train"] and not _label_table(folder) and not classes_in(folder, layout.label):
         pairs |= _pair_by_rows(folder)
     if "x" in pairs["train"] and (labelled := _with_labels(pairs["train"], layout)) is not None:
-        test = _with_labels(pairs["test"], labelled.layout or layout) if "x" in pairs["test"] else None
+        other = pairs.get("test", {})
+        test = _with_labels(other, labelled.layout or layout) if "x" in other else None
         return labelled, test
     if pairs["train"]:
         parts: list[Recordings] = []
@@ -885,7 +891,9 @@ def read_folder(
 
 def _labelled(path: Path) -> bool:
     "Whether a log has a column of labels."
-    table = table_of(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # said when the file is read
+        table = table_of(path)
     words = [n for n in range(table.cells.shape[1]) if is_words(table, n)]
     return bool(columns_called(table, LABELS)) or any(5 * len({*table.texts(n)}) <= len(table.cells) for n in words)
 
@@ -951,16 +959,17 @@ def _logs(folder: Path, layout: Layout, spanned: dict[Path, Path] | None = None)
     if not spanned and not layout.label and not _labelled(paths[0]):
         _ask_for_the_part(folder)
         return _joined(folder, {_stem(path): [path] for path in paths}, layout, "its name")
-    for path in paths:
-        with warnings.catch_warnings():
-            if parts:
-                warnings.simplefilter("ignore", InputWarning)  # what was detected is the same in each file
-            same = replace(parts[0].layout or layout, group=None) if parts else layout
-            table = with_intervals(table_of(path), spanned[path], layout) if spanned else table_of(path)
-            parts.append(one := from_table(table, same))
+
+    def read(path: Path) -> Recordings:
+        same = replace(parts[0].layout or layout, group=None) if parts else layout
+        table = with_intervals(table_of(path), spanned[path], layout) if spanned else table_of(path)
+        parts.append(one := from_table(table, same))
         if one.x.shape[1:] != parts[0].x.shape[1:]:
             raise InputError(f"{path} has windows of the shape {one.x.shape[1:]}, {parts[0].path} of "
                              f"{parts[0].x.shape[1:]}: all logs need the same columns and the same time step.")
+        return one
+
+    all_but_short(paths, read)
     if len(parts) == 1:
         return parts[0]
     owner = np.repeat(np.arange(len(parts)), [len(one.x) for one in parts])

@@ -30,6 +30,7 @@ from .roles import IDS, LABELS, TIMES, columns_called, find_column, id_column, k
 from .tables import ENDINGS, Table, ending
 from .ts_arff_npz import (JSON, array_in, part_of, read_arff, read_arrays, read_npz, read_ts, series_of,
                                         table_of)
+from .windows import all_but_short
 from ..scaling import warn_unusual
 
 # %% ../../nbs/library/loading.ipynb #b1b37afa
@@ -443,6 +444,9 @@ def _one_file(path: Path, about: Mapping[str, Any], layout: Layout) -> Recording
         return _with_channels(reader(path), named)
     table = table_of(path)
     width = table.cells.shape[1]
+    if width == 1 and not named and about.get("n_channels") == 1 and not layout.window:
+        table.warn(f"its column is read as one series of {len(table.cells)} steps")
+        return Recordings(path, table.numbers([0])[None], unit=table.unit)
     if named and not table.names and {*named} <= {f"column {n + 1}" for n in range(width)}:
         table = replace(table, names=tuple(f"column {n + 1}" for n in range(width)))
     of_array = [name for name in table.names if re.fullmatch(r"channel \d+", name)]  # a number is no name
@@ -541,12 +545,9 @@ def _each(folder: Path, places: list[Path], read: Callable[[Path], Recordings]) 
     "The series of all files in a folder, or of all folders in it, in the order of their names."
     if not places:
         raise InputError(f"{folder} contains no file of series.")
-    ones: list[Recordings] = []
-    for path in places:
-        with warnings.catch_warnings():
-            if ones:  # what was detected is the same in each file
-                warnings.simplefilter("ignore", InputWarning)
-            ones.append(one := read(path))
+    found = all_but_short(places, read)
+    places, ones = [*found], [*found.values()]
+    for path, one in found.items():
         if one.channels != ones[0].channels or one.x.shape[2] != ones[0].x.shape[2]:
             told = [", ".join(each.channels) or f"{each.x.shape[2]} without names" for each in (one, ones[0])]
             raise InputError(f"{path} has other channels ({told[0]}) than {places[0]} ({told[1]}).")

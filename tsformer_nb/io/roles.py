@@ -8,8 +8,8 @@ __all__ = ['LABELS', 'IDS', 'TIMES', 'GROUPS', 'DATE', 'CLOCK', 'UNITS', 'SPAN',
            'is_index', 'names_rows', 'label_column', 'has_few_numbers', 'the_only', 'without_index', 'label_texts',
            'labels_at', 'group_column', 'with_fair_groups', 'left_out', 'ignored', 'without_words', 'keys_of',
            'rows_of', 'is_constant', 'label_of_each', 'clocks_of', 'like_times', 'with_joined_times', 'replaced',
-           'as_numbers', 'give_roles', 'seconds_of', 'unwrapped', 'check_clock', 'seconds_in', 'unit_of', 'in_column',
-           'time_step', 'in_seconds']
+           'as_numbers', 'give_roles', 'seconds_of', 'as_written', 'unwrapped', 'check_clock', 'seconds_in', 'unit_of',
+           'in_column', 'time_step', 'in_seconds']
 
 # %% ../../nbs/library/roles.ipynb #roles-imports
 import contextlib
@@ -527,6 +527,24 @@ def seconds_of(table: Table, column: int) -> np.ndarray | None:  # (n_rows,); No
             "2026-11-25 10:30:00"
         raise InputError(f"{table.place(row, column)}: {texts[row][:30]!r} is {fault}.")
     return np.asarray(seconds, np.float64)
+
+
+def as_written(
+    table: Table,
+    column: int,  # of times
+    seconds: np.ndarray,  # as `seconds_of` gives them
+) -> np.ndarray:  # of the same shape
+    "Times as the column has them: numbers as they are, dates and clocks as text."
+    import pandas
+
+    first = table.texts(column)[0]
+    if np.isfinite(pandas.to_numeric(first, errors="coerce")):
+        return seconds
+    dates = pandas.to_datetime(np.ravel(seconds).astype(np.float64), unit="s").round("us")
+    zone = "+00:00" * bool(re.search(r":\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)$", first))  # all zones were brought to one
+    begin = 0 if dates[0].year > 1970 else 11  # a clock has no date
+    texts = [str(one)[begin:] + zone for one in dates]
+    return np.array(texts, dtype=object).reshape(np.shape(seconds))
 
 
 def unwrapped(table: Table, time: int, member: np.ndarray, seconds: np.ndarray) -> np.ndarray:

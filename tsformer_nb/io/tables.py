@@ -218,6 +218,7 @@ def separator_of(
 def split_rows(
     lines: Iterable[str],  # of a file
     separator: str | None,  # as `separator_of` gives it
+    empty: list[int] | None = None,  # gets the numbers of lines with separators only
 ) -> Iterator[tuple[int, list[str]]]:  # line number, from 1, and its fields without surrounding blanks
     "Rows that are not empty; with blanks as separators, R writes words in quotes."
     lines = (ARROW.sub(rf"\1{separator or ' '}", line, count=1) if "->" in line else line for line in lines)
@@ -227,8 +228,11 @@ def split_rows(
         fields = [field.strip() for field in parts]
         if separator == "," and fields:
             fields[-1] = fields[-1].rstrip(";")  # some loggers end each line with one
+        line = reader.line_num if reader else n_line
         if any(fields):
-            yield reader.line_num if reader else n_line, fields
+            yield line, fields
+        elif len(fields) > 1 and empty is not None:
+            empty.append(line)
 
 # %% ../../nbs/library/tables.ipynb #0d7c2a55
 def has_header(
@@ -651,9 +655,10 @@ def _field_by_field(path: Path, separator: str | None, skip: set[int], keys: lis
     "Read any table as text, without some lines, and without the names that stand before each value."
     rows: list[list[str]] = []
     lines: list[int] = []
+    empty: list[int] = []
     remarks = 0
     with open_text(path, "rt", encoding=encoding_of(path), newline="") as file:
-        for n_line, fields in split_rows(file, separator):
+        for n_line, fields in split_rows(file, separator, empty):
             if n_line in skip or n_line == 1 and fields[0].lower().startswith("sep="):
                 continue
             if fields[0][:1] in ("#", "%") and not (rows and len(fields) == len(rows[-1])):
@@ -668,6 +673,9 @@ def _field_by_field(path: Path, separator: str | None, skip: set[int], keys: lis
             lines.append(n_line)
     if not rows:
         raise InputError(f"{path} contains only separators: expected one series per line, or one time step per row.")
+    if between := [n_line for n_line in empty if n_line < lines[-1]]:  # behind the last row programs leave some
+        more = f" and {len(between) - 1} more" if len(between) > 1 else ""
+        warnings.warn(f"{path}, line {between[0]}{more}: all fields are empty; skipped.", InputWarning, stacklevel=4)
     if keys:
         rows, lines = [keys, *rows], [lines[0], *lines]
     return _of_rows(path, rows, lines, remarks, separator)
