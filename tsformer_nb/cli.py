@@ -492,7 +492,8 @@ COMMANDS = {"data": data_command, "train": train_command, "evaluate": evaluate_c
 # %% ../nbs/library/cli.ipynb #712d5db7
 _FEATURES = {"shapes": "kernel responses over the whole series", "places": "kernel responses in each eighth",
              "spectrum": "the spectrum", "steps": "the averaged series"}
-_UNITS = {"set": "one scale for the set", "series": "a scale for each series"}
+_UNITS = {"set": "one scale for the set", "series": "a scale for each series",
+          "paced": "a scale for each series, one time axis", "fine": "a scale for each series, more points"}
 
 
 def _features(mixture: dict[str, float]) -> str:

@@ -89,9 +89,10 @@ def draw_kernels(
     n_channels: int,  # of the series
     n_filters: int,  # at each dilation
     seed: int = 0,  # the same seed draws the same filters
+    n_dilations: int = len(DILATIONS),  # the first of `DILATIONS`
 ) -> np.ndarray:  # (n_dilations, TAPS * 2 * n_channels, n_filters)
     "Random filters, each with a sum of 0 and a length of 1."
-    rng, n_dilations = np.random.default_rng(seed), len(DILATIONS)
+    rng = np.random.default_rng(seed)
     taps = rng.standard_normal((n_dilations, TAPS, 2, n_channels, n_filters))
     taps -= taps.mean(axis=1, keepdims=True)
     reads = rng.integers(0, 3, (n_dilations, 1, 1, 1, n_filters))  # 0: both, 1: differences, 2: the series itself
@@ -172,9 +173,10 @@ def counts_of(
         filters, offset, levels, places = known
         return counted(responses_to(seen, filters, places) + offset, levels, n_parts, n_rivals)
 
-    known = (filters, offset, levels, tap_places(x.shape[1]))
+    n_dilations = filters.shape[0]
+    known = (filters, offset, levels, tap_places(x.shape[1])[:n_dilations])
     if unrolled:
-        counts = zip(*(of_dilation([one[n] for one in known]) for n in range(len(DILATIONS))))
+        counts = zip(*(of_dilation([one[n] for one in known]) for n in range(n_dilations)))
         return tuple(ops.concatenate(list(one), axis=1) for one in counts)
     counts = ops.map(of_dilation, tuple(map(ops.convert_to_tensor, known)))
     return tuple(ops.reshape(ops.swapaxes(one, 0, 1), (-1, one.shape[0] * one.shape[2])) for one in counts)
@@ -191,15 +193,16 @@ class RandomKernels(layers.Layer):
         n_parts: int = 8,  # equal parts of the series
         n_rivals: int = 8,  # filters of which one wins
         seed: int = 0,  # decides the filters
+        n_dilations: int = len(DILATIONS),  # the first of `DILATIONS`
         **kwargs,
     ):
         super().__init__(**{"trainable": False, **kwargs})
         self.n_filters, self.n_levels, self.n_parts, self.n_rivals = n_filters, n_levels, n_parts, n_rivals
-        self.seed, self.unrolled = seed, False  # as `counts_of` has it
+        self.seed, self.n_dilations, self.unrolled = seed, n_dilations, False  # the last as `counts_of` has it
 
     def build(self, shape):
-        n_channels, banks = shape[2], len(DILATIONS)
-        draw = lambda *_, **__: draw_kernels(n_channels, self.n_filters, self.seed)
+        n_channels, banks = shape[2], self.n_dilations
+        draw = lambda *_, **__: draw_kernels(n_channels, self.n_filters, self.seed, banks)
         self.filters = self.add_weight((banks, TAPS * 2 * n_channels, self.n_filters), draw, name="filters")
         self.offset = self.add_weight((banks, 1, self.n_filters), "zeros", name="offset")
         self.levels = self.add_weight((banks, self.n_levels, self.n_filters), "zeros", name="levels")
@@ -212,8 +215,8 @@ class RandomKernels(layers.Layer):
         return counts_of(x, *self.known, self.n_parts, self.n_rivals, self.unrolled)
 
     def get_config(self):
-        sizes = {name: getattr(self, name) for name in ("n_filters", "n_levels", "n_parts", "n_rivals", "seed")}
-        return {**super().get_config(), **sizes}
+        names = ("n_filters", "n_levels", "n_parts", "n_rivals", "seed", "n_dilations")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 RandomKernels.__name__ = "Patterns"  # Keras finds its weights in a file by this name, that of version 0.1.0

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SISTERS', 'ENTRANTS', 'BIG', 'NOISE_LEVELS', 'COPIES', 'DIVISIONS', 'filled', 'fit_default', 'measure_default',
            'with_sisters', 'rank_archive', 'run_benchmark', 'summarised', 'measure_under_noise', 'rank_under_noise',
-           'measure_division', 'rank_divisions']
+           'views_for', 'measure_division', 'rank_divisions']
 
 # %% ../../nbs/lab/ucr_benchmark.ipynb #ucr-i1
 import os
@@ -20,7 +20,7 @@ from ..data import Dataset, dither, dither_level, load_dataset
 from ..evaluation import accuracy_and_loss, predict
 from ..figures import RESULTS, stored
 from ..io.download import UCR
-from .bench import make_entrant, resample
+from .bench import PEERS, make_entrant, resample
 from .measurements import fill_in, stamp, timed
 from ..ridge import some_of_each
 from ..significance import SIZE_CLASSES, accuracies, size_of
@@ -184,20 +184,30 @@ def rank_under_noise(
 DIVISIONS = range(1, 11)  # seeds of the divisions; 0 would be the archive's own
 
 
+def views_for(
+    data: Dataset,  # its training part decides
+) -> tuple[str, ...]:  # units of a `KernelConfig`
+    "The units of the default, one more for unequal lengths, and one more for series of more than 512 steps."
+    from tsformer_nb.kernel_model import KernelConfig, units_for
+
+    unequal, long = np.isnan(data.x_train).any(), data.n_timesteps > KernelConfig.n_points
+    return (*units_for(data.x_train), *["paced"] * bool(unequal), *["fine"] * long)
+
+
 def measure_division(
-    name: str,  # "kernels", "kernels+noise", or a peer
+    name: str,  # "kernels", with "+views" or "+noise" or both, or a peer
     data: Dataset,  # divided anew
     seed: int = 0,  # of everything random
 ) -> dict:  # a row of results: accuracy on the test part, as it is and with noise
     "Fit and predict one division of a data set."
-    from tsformer_nb.fitting import fit
+    from tsformer_nb.kernel_model import fit_kernels, units_for
 
     keras.backend.clear_session()
     few = some_of_each(data.y_test, 300, seed)
     noisy = dither(data.x_test[few], dither_level(data), seed)
     if name.startswith("kernels"):
-        recipe = {"seed": seed, "dither": COPIES * name.endswith("noise")}
-        model = fit(data, "kernels", recipe).model
+        units = views_for(data) if "+views" in name else units_for(data.x_train)
+        model, _ = fit_kernels(data, seed, noise=COPIES * ("+noise" in name), units=units)
         answer = lambda x: predict(model, x)
     else:
         peer = make_entrant(name, data, seed, 0).fit(filled(data.x_train, seed), data.y_train)
@@ -213,7 +223,7 @@ def measure_division(
 def rank_divisions(
     out: str | Path = RESULTS / "archive_divisions.csv",  # gets a row for each fit; existing rows are kept
     names: Sequence[str] | None = None,  # of data sets; None: all but the big ones
-    entrants: Sequence[str] = ("kernels", "kernels+noise", "MiniRocket", "MultiRocket-Hydra", "QUANT"),
+    entrants: Sequence[str] = ("kernels", "kernels+noise", "kernels+views+noise", *PEERS[1:]),
     seeds: Sequence[int] = DIVISIONS,
 ) -> list[dict]:  # the rows, as text
     "The same for many data sets and divisions; an interrupted measurement resumes where it stopped."
