@@ -27,7 +27,7 @@ from .folders import (RECORDINGS, One, channel_folders, files_aside, intervals_b
 from .recordings import Layout, Recordings, Role, fill_gaps, lengths_of, padded
 from .layouts import from_table
 from .roles import IDS, LABELS, TIMES, columns_called, find_column, id_column, known_column, named
-from .tables import ENDINGS, Table, ending
+from .tables import ENDINGS, Table, ending, is_note
 from .ts_arff_npz import (JSON, array_in, part_of, read_arff, read_arrays, read_npz, read_ts, series_of,
                                         table_of)
 from .windows import all_but_short
@@ -87,8 +87,7 @@ def _sets_in(
     folder: Path,
 ) -> dict[str, list[Path]]:  # "gun": its training file and its test file; or one file alone
     "The data sets in a folder, by name; a data set in several formats is used once."
-    files = sorted(path for path in folder.iterdir()
-                   if path.is_file() and not path.name.startswith(".") and _holds_series(path))
+    files = sorted(path for path in folder.iterdir() if path.is_file() and _holds_series(path))
     files = [path for path in files if ending(path) not in JSON] or files  # next to others, these hold remarks
     files.sort(key=lambda path: ending(path) not in READERS)  # .ts and .arff first: they hold most information
     sets: dict[str, list[Path]] = {}
@@ -100,8 +99,8 @@ def _sets_in(
 
 
 def _holds_series(path: Path) -> bool:
-    "Whether a reader accepts files of this name; notes such as README.txt do not count."
-    return ending(path) in (*READERS, *TABLES) and not re.match("(readme|licen[cs]e|makefile)", path.name.lower())
+    "Whether a reader accepts files of this name."
+    return ending(path) in (*READERS, *TABLES) and not is_note(path)
 
 # %% ../../nbs/library/loading.ipynb #f0c64ee2
 def set_name(
@@ -420,10 +419,9 @@ def _of_folder(path: Path, about: Mapping[str, Any], layout: Layout) -> Recordin
     if found := channel_folders(path, named):
         return _each(path, [*found], lambda one: Recordings(one, series_of(one, read_channels(found[one])[0]),
                                                             channels=named))
-    hidden = re.compile(r"[.~]|readme|licen[cs]e|makefile", re.IGNORECASE)
     places = [one for one in sorted(path.rglob("*")) if one.is_file()
               and ending(one) in (*READERS, *TABLES, *RECORDINGS)
-              and not any(map(hidden.match, one.relative_to(path).parts))
+              and not any(map(is_note, (one, *one.relative_to(path).parents)))
               and not is_ignored(one, kept.get("ignore", ()))]
     places = [one for one in places if ending(one) not in JSON] or places  # next to others, these hold remarks
     if (aside := files_aside(path)) and len(others := [one for one in places if one not in aside]) < len(places):

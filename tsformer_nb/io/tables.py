@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['ENDINGS', 'MISSING', 'COMMA_NUMBER', 'LIST', 'WITH_UNIT', 'GROUPS', 'HEXADECIMAL', 'SMALL_FILE', 'ARROW',
-           'SEPARATOR_LINE', 'UNIT_ALONE', 'MARKS', 'PAIR', 'LIBSVM', 'ending', 'Table', 'is_number', 'first_lines',
-           'separator_of', 'split_rows', 'has_header', 'without_preamble', 'header_and_body', 'read_table', 'spread',
-           'read_any_table']
+           'SEPARATOR_LINE', 'UNIT_ALONE', 'MARKS', 'PAIR', 'LIBSVM', 'ending', 'is_note', 'Table', 'is_number',
+           'first_lines', 'separator_of', 'split_rows', 'has_header', 'without_preamble', 'header_and_body',
+           'read_table', 'spread', 'read_any_table']
 
 # %% ../../nbs/library/tables.ipynb #4659c097
 import csv
@@ -34,6 +34,13 @@ def ending(
     "The extension that selects the reader of a file, without `.gz`; digits, as in `2004.02.12.10.32.39`, are none."
     found = Path(path.name.lower().removesuffix(".gz")).suffix
     return ".txt" if found[1:].isdigit() and not path.is_dir() else found
+
+
+def is_note(
+    path: Path,  # a file or a folder
+) -> bool:
+    "Whether it holds no series, by its name: hidden, a lock of an open sheet, a README, a licence, a makefile."
+    return bool(re.match(r"[.~]|__|readme|licen[cs]e|makefile", path.name, re.IGNORECASE))
 
 
 def _as_texts(values: np.ndarray) -> list[str]:
