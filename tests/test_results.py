@@ -7,6 +7,7 @@ import numpy as np
 
 from conftest import ROOT
 from tsformer_nb.lab.ablation import LINEAR
+from tsformer_nb.lab import distance
 from tsformer_nb.lab.distance import MOTIF_MODELS, MOTIF_RECIPE, motif_grid
 from tsformer_nb.lab.other_datasets import CLOCKED, SCHEDULES, SETS
 from tsformer_nb.lab.small_studies import EXPORTS
@@ -84,11 +85,13 @@ def test_every_study_is_complete():
         assert Counter(tuple(row[column] for column in columns) for row in rows) == wanted, study
 
 
-def test_a_grid_goes_on_where_it_stopped(tmp_path):
+def test_a_grid_goes_on_where_it_stopped(tmp_path, monkeypatch):
     small = {"gaps": (32,), "kinds": ("twin",), "n_series": 80, "recipe": replace(MOTIF_RECIPE, epochs=1, min_steps=1)}
     first = motif_grid(tmp_path / "motifs.csv", seeds=(0,), **small)
+    asked = []
+    monkeypatch.setattr(distance, "motif_run", lambda seed, **_: asked.append(seed) or {**first[0], "seed": seed})
     both = motif_grid(tmp_path / "motifs.csv", seeds=(0, 1), **small)
-    assert len(first) == 1 and len(both) == 2 and both[0] == first[0]  # the first row was not trained again
+    assert len(first) == 1 and len(both) == 2 and both[0] == first[0] and asked == [1]  # nothing was trained again
 
 
 def test_attention_earns_its_place_on_the_built_task():

