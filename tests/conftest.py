@@ -66,7 +66,7 @@ AXE = ROOT / "build" / "node_modules" / "axe-core" / "axe.min.js"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # in the source of a test: it trains, or starts a process
 TRAINS = re.compile(r"\b(fit\w*|train\w*|run|command|tsformer_nb|execute\w*|Popen|accuracy|load_run|\w+_grid)\(")
-FUZZ_SECONDS = float(os.environ.get("TSFORMER_FUZZ_SECONDS", 5))  # a format; `make torture` gives it ten minutes
+FUZZ_SECONDS = float(os.environ.get("TSFORMER_FUZZ_SECONDS", 3))  # a format; `make torture` gives it ten minutes
 TOKENS = [b"\t", b"\n", b"\r", b"nan", b"inf", b"1e999", b"-", b"e", b".", b",", b"\0", b"\xff", b"\xef\xbb\xbf",
           b'"', b"#", b"9" * 400, b"\x1a", b" "]  # what a fuzzer puts into a file
 
