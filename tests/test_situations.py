@@ -1767,3 +1767,12 @@ def test_a_test_part_alone_is_evaluated_and_its_series_are_numbered(inside, tmp_
     rows = command("predict", "run", where, cwd=tmp_path).stdout.splitlines()
     assert rows[0].startswith("recording,series,predicted") and [row.split(",")[1] for row in rows[1:]] == [
         str(n + 1) for n in range(10)]
+
+
+def test_a_class_may_be_called_like_a_note(tmp_path):
+    "Only files are notes: a folder called licence plate is a class, in training and to be predicted."
+    for name in ("license plate", "readme", "walk"):
+        (tmp_path / "all" / name).mkdir(parents=True)
+        for n in range(4):
+            recording("walk").to_csv(tmp_path / "all" / name / f"r{n}.csv", index=False)
+    assert load_dataset(tmp_path / "all", held_out=0).classes == ("license plate", "readme", "walk")

@@ -23,7 +23,7 @@ from .recordings import PLAIN_NUMBER, Layout, Recordings, Role, labels_from, pad
 from .roles import (GROUPS, IDS, LABELS, Roles, clocks_of, columns_called, find_column, ignored,
                                   is_index, is_words, known_column, label_texts, named, seconds_in, seconds_of, shown,
                                   time_step, unit_of)
-from .tables import ENDINGS, Table, ending, first_lines, is_note
+from .tables import ENDINGS, HIDDEN, Table, ending, first_lines, is_note
 from .ts_arff_npz import PARTS_OF_KEYS, array_in, checked_labels, kind_of, series_of, table_of, texts_of
 from .windows import all_but_short, resampled_by, window_starts
 
@@ -46,7 +46,7 @@ def _tables(folder: Path) -> list[Path]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_note(path))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not HIDDEN.match(path.name))
 
 
 def _by_person(folder: Path) -> dict[str, dict[str, list[Path]]]:  # class: person: recordings

@@ -27,7 +27,7 @@ from .folders import (RECORDINGS, One, channel_folders, files_aside, intervals_b
 from .recordings import Layout, Recordings, Role, fill_gaps, lengths_of, padded
 from .layouts import from_table
 from .roles import IDS, LABELS, TIMES, columns_called, find_column, id_column, known_column, named
-from .tables import ENDINGS, Table, ending, is_note
+from .tables import ENDINGS, HIDDEN, Table, ending, is_note
 from .ts_arff_npz import (JSON, array_in, part_of, read_arff, read_arrays, read_npz, read_ts, series_of,
                                         table_of)
 from .windows import all_but_short
@@ -421,7 +421,7 @@ def _of_folder(path: Path, about: Mapping[str, Any], layout: Layout) -> Recordin
                                                             channels=named))
     places = [one for one in sorted(path.rglob("*")) if one.is_file()
               and ending(one) in (*READERS, *TABLES, *RECORDINGS)
-              and not any(map(is_note, (one, *one.relative_to(path).parents)))
+              and not is_note(one) and not any(map(HIDDEN.match, one.relative_to(path).parts))
               and not is_ignored(one, kept.get("ignore", ()))]
     places = [one for one in places if ending(one) not in JSON] or places  # next to others, these hold remarks
     if (aside := files_aside(path)) and len(others := [one for one in places if one not in aside]) < len(places):

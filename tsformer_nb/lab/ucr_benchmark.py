@@ -20,6 +20,7 @@ from ..data import Dataset, dither, dither_level, load_dataset
 from ..evaluation import accuracy_and_loss, predict
 from ..figures import RESULTS, stored
 from ..io.download import UCR
+from ..kernel_model import KernelConfig, fit_kernels, units_for
 from .bench import PEERS, make_entrant, resample
 from .measurements import fill_in, stamp, timed
 from ..ridge import some_of_each
@@ -188,8 +189,6 @@ def views_for(
     data: Dataset,  # its training part decides
 ) -> tuple[str, ...]:  # units of a `KernelConfig`
     "The units of the default, one more for unequal lengths, and one more for series of more than 512 steps."
-    from tsformer_nb.kernel_model import KernelConfig, units_for
-
     unequal, long = np.isnan(data.x_train).any(), data.n_timesteps > KernelConfig.n_points
     return (*units_for(data.x_train), *["paced"] * bool(unequal), *["fine"] * long)
 
@@ -200,8 +199,6 @@ def measure_division(
     seed: int = 0,  # of everything random
 ) -> dict:  # a row of results: accuracy on the test part, as it is and with noise
     "Fit and predict one division of a data set."
-    from tsformer_nb.kernel_model import fit_kernels, units_for
-
     keras.backend.clear_session()
     few = some_of_each(data.y_test, 300, seed)
     noisy = dither(data.x_test[few], dither_level(data), seed)
