@@ -42,7 +42,7 @@ from .io.roles import seconds_in
 from .io.windows import intervals
 from .io.recordings import PLAIN_NUMBER, Layout, Recordings, Role, fill_gaps, lengths_of, spread_within
 from .leakage import check_data, report
-from .recipes import FEW, MANY, MODELS
+from .recipes import FEW, MODELS
 from .scaling import OWN_LEVELS, SCALINGS, choose_scaling
 
 # %% ../nbs/library/cli.ipynb #936c5e71
@@ -130,8 +130,8 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", default="FordA", metavar="NAME|DIR|FILE", help=SET)
     command.add_argument("--test", metavar="FILE", help=TEST_FILE)
     command.add_argument("--model", default="auto", choices=("auto", *MODELS), help=f"{about}; auto: kernels for up to "
-                         f"{FEW:,} series; up to {MANY:,} tsformer, unless kernels are more than one point better on "
-                         "held-out series; beyond that tsformer (auto)")
+                         f"{FEW:,} series; beyond that tsformer, unless kernels are more than one point better on "
+                         "held-out series (auto)")
     command.add_argument("--epochs", type=number(1), metavar="N", help="how many times a model sees the training "
                          "series (tsformer: 40, the published ones: at most 200); kernels have no epochs")
     command.add_argument("--validation", type=share, metavar="SHARE", help="share of the training series that is held "

@@ -94,6 +94,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         class_weight: str | dict | None = None,  # "balanced": each class counts alike; or {label: weight}
         epochs: int | None = None,  # of a training run; None: those of the recipe
         validation: float = 0.2,  # share of the series that training holds out for its validation curves
+        dither: float | None = None,  # noise in training, in standard deviations of the data; None: that of the recipe
         callbacks: list | None = None,  # of Keras, called during training
         warm_start_from: str | Path | None = None,  # a run whose model training starts from
         verbose: bool = False,  # show a progress bar on standard error
@@ -105,6 +106,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         self.class_weight = class_weight
         self.epochs = epochs
         self.validation = validation
+        self.dither = dither
         self.callbacks = callbacks
         self.warm_start_from = warm_start_from
         self.verbose = verbose
@@ -187,7 +189,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         state, weights = self.random_state, self.class_weight
         seed = int(state) if isinstance(state, (int, np.integer)) else check_random_state(state).randint(2**31 - 1)
         asked = {"seed": seed, "class_weight": class_weights(weights, self.classes_),
-                 **{name: getattr(self, name, None) for name in ("epochs", "validation")}}
+                 **{name: getattr(self, name, None) for name in ("epochs", "validation", "dither")}}
         return {name: value for name, value in asked.items() if value is not None}
 
     # predictions of a fitted classifier
@@ -270,6 +272,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         if isinstance(state.get("model_"), bytes):
             state = {**state, "model_": model_from_bytes(state["model_"])}
         self.__class__, state = of_today(type(self), state)
+        state = {**{name: None for name in self._get_param_names() if name not in state}, **state}  # newer options
         if "model_" in state and (shape := as_series_model(state["model_"]).series_shape):
             state = {**state, "n_features_in_": features_of(*shape)}
         super().__setstate__(state)
@@ -280,10 +283,10 @@ class TSFormerClassifier(SeriesClassifier):
 
     model = "tsformer"
 
-    def __init__(self, *, time_axis=2, scaling=None, class_weight=None, epochs=None, validation=0.2, callbacks=None,
-                 warm_start_from=None, verbose=False, random_state=0):
+    def __init__(self, *, time_axis=2, scaling=None, class_weight=None, epochs=None, validation=0.2, dither=None,
+                 callbacks=None, warm_start_from=None, verbose=False, random_state=0):
         self.time_axis, self.scaling, self.class_weight = time_axis, scaling, class_weight
-        self.epochs, self.validation, self.callbacks = epochs, validation, callbacks
+        self.epochs, self.validation, self.dither, self.callbacks = epochs, validation, dither, callbacks
         self.warm_start_from, self.verbose, self.random_state = warm_start_from, verbose, random_state
 
 
@@ -292,8 +295,8 @@ class KernelClassifier(SeriesClassifier):
 
     model = "kernels"
 
-    def __init__(self, *, time_axis=2, scaling=None, class_weight=None, verbose=False, random_state=0):
-        self.time_axis, self.scaling, self.class_weight = time_axis, scaling, class_weight
+    def __init__(self, *, time_axis=2, scaling=None, class_weight=None, dither=None, verbose=False, random_state=0):
+        self.time_axis, self.scaling, self.class_weight, self.dither = time_axis, scaling, class_weight, dither
         self.verbose, self.random_state = verbose, random_state
 
 
@@ -324,8 +327,8 @@ def of_today(
     "Today's class and state for a copy from version 0.1.0, which had one class and chose by `fit_by`."
     if "fit_by" not in state:
         return kind, state
-    ways = {"auto": AutoClassifier, "frozen": KernelClassifier, "finetune": KernelClassifier,
-            "scratch": TSFormerClassifier}
+    ways: dict[str, type[SeriesClassifier]] = {"auto": AutoClassifier, "frozen": KernelClassifier,
+                                               "finetune": KernelClassifier, "scratch": TSFormerClassifier}
     kind, state = ways.get(state["fit_by"], AutoClassifier), dict(state)
     if fitted_by := state.pop("fitted_by_", None):
         state["model_name_"] = {"frozen": "kernels", "finetune": "kernels", "scratch": "tsformer"}[fitted_by]

@@ -6,11 +6,12 @@
 __all__ = ['ADAPTERS']
 
 # %% ../../nbs/library/aeon.ipynb #e8391236
-from ..estimator import AutoClassifier, KernelClassifier, TSFormerClassifier
+from ..estimator import AutoClassifier, KernelClassifier, SeriesClassifier, TSFormerClassifier
 from ..io.files import InputError
 
 # %% ../../nbs/library/aeon.ipynb #58edca6e
-ADAPTERS = {"TSFormerForAeon": TSFormerClassifier, "KernelsForAeon": KernelClassifier, "AutoForAeon": AutoClassifier}
+ADAPTERS: dict[str, type[SeriesClassifier]] = {
+    "TSFormerForAeon": TSFormerClassifier, "KernelsForAeon": KernelClassifier, "AutoForAeon": AutoClassifier}
 
 
 def _made(name: str) -> type:

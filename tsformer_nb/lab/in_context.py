@@ -124,7 +124,7 @@ def pool_of(
     data = load_dataset(name)
     few = some_of_each(data.y_test, most, 0)
     data = replace(data, x_test=data.x_test[few], y_test=data.y_test[few])
-    encoder = KernelEncoder(kernel_config_for(data, "series", n_filters=48))
+    encoder = KernelEncoder(kernel_config_for(data, units=("series",), n_filters=48))
     set_levels(encoder, data.x_train)
     found = [by_kind(encoded(encoder, x), encoder.config) for x in (data.x_train, data.x_test)]
     keras.backend.clear_session()
@@ -201,7 +201,8 @@ def train_in_context(
     warm_up = min(200, steps // 2)
     rate = keras.optimizers.schedules.CosineDecay(1e-5, steps, alpha=0., warmup_target=1e-3, warmup_steps=warm_up)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=.01),
-                  keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=steps > 100)
+                  keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=steps > 100,
+                  run_eagerly=steps < 10)
     model.fit(Episodes(sets, steps, seed, corrects), epochs=1, verbose=0)
     return model
 

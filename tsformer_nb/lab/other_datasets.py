@@ -6,7 +6,6 @@
 __all__ = ['SETS', 'CLOCKED', 'SCHEDULES', 'other_sets', 'clock', 'FirstStep', 'run_ours', 'run_peer', 'race']
 
 # %% ../../nbs/lab/other_datasets.ipynb #oth-i1
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from ..data import Dataset, hold_out, load_dataset
 from ..figures import RESULTS
 from .bench import OURS, Ours, examine, fitted, make_entrant, measure
-from .measurements import fill_in, stamp, timed
+from .measurements import cores, fill_in, stamp, timed
 
 # %% ../../nbs/lab/other_datasets.ipynb #876a9045
 SETS = ("Chinatown", "Beef", "CBF", "ECG200", "Computers", "Earthquakes", "Adiac", "CricketX", "EthanolLevel",
@@ -62,7 +61,7 @@ def clock(
     def run(model, round):
         entrant, fitting = fitted(model, data, round)
         _, predicting = timed(lambda: entrant.predict(data.x_test))
-        return {"model": model, "round": round, "fitting": fitting, "predicting": predicting, "cores": os.cpu_count(),
+        return {"model": model, "round": round, "fitting": fitting, "predicting": predicting, "cores": cores(),
                 **stamp("tensorflow", "aeon")}
 
     return fill_in(out, [{"model": name, "round": n} for n in rounds for name in entrants], run)

@@ -254,7 +254,7 @@ def finetuned_start(
 ) -> KernelModel:  # not compiled
     "The start of fine-tuning: kernels fitted without the held-out series, all of them trainable."
     inner, _ = hold_out(data, config.validation, config.seed)
-    model, _ = fit_kernels(inner, config.seed)
+    model, _ = fit_kernels(inner, config.seed, noise=0.)  # as the kernels were when this was measured
     for layer in model.encoder.patterns.values():
         layer.trainable = True
     return model
