@@ -271,7 +271,7 @@ def test_groups_are_left_out_together_by_the_kernels():
     grouped = Dataset("persons", x, data.y_train, groups=persons)
     alone, together = (fit_kernels(one)[1].left_out.argmax(axis=1) == data.y_train for one in (data, grouped))
     assert alone.mean() > .95 and together.mean() < .75
-    found = SeriesClassifier("kernels").fit(x, data.y_train, groups=[f"person {n}" for n in persons])
+    found = SeriesClassifier("kernels").fit(x, data.y_train, groups=[f"person {n:02}" for n in persons])
     assert found.history_["accuracy_left_out"][0] == together.mean()
 
 
