@@ -391,14 +391,16 @@ def formulas(
     from bs4 import BeautifulSoup
     from latex2mathml.converter import convert
 
-    for tag in soup.select("span.math"):
+    for tag in soup.find_all("span", class_="math"):
         if not tag.find("math"):
             display = "block" if "display" in tag["class"] else "inline"
             formula = convert(tag.get_text().strip()[2:-2], display=display)
             level = formula.replace("<mo>&#x02016;", '<mo stretchy="false">&#x02016;')  # stretched bars of a norm sink
             tag.replace_with(BeautifulSoup(level, "html.parser"))
     waiting = soup.find_all("script", string=re.compile(r"\s*define\('jquery'"))  # for a script that is taken out
-    for tag in [*waiting, *soup.select("script[src^='http'], link[rel=stylesheet][href^='http']")]:
+    outside = soup.find_all("script", src=re.compile("^http")) + [
+        tag for tag in soup.find_all("link", href=re.compile("^http")) if "stylesheet" in tag["rel"]]
+    for tag in waiting + outside:
         tag.decompose()
 
 # %% ../../nbs/press/pages.ipynb #c894418f
@@ -485,7 +487,9 @@ def link_names(
         places[full] = f"{page}.html#{full}"
         if "." in module:  # "lab.measurements"; "data" alone is a common word
             places[module] = f"{page}.html"
-    for code in soup.select("main :is(p, li, td, dd) > code"):
+    for code in soup.main.find_all("code"):
+        if code.parent.name not in ("p", "li", "td", "dd"):
+            continue
         if place := places.get(code.get_text().removesuffix("()")):
             code.wrap(soup.new_tag("a", attrs={"class": "name"}, href=place))
 
@@ -495,7 +499,7 @@ def mark_cells(
     lang: str,  # its language
 ) -> None:
     "Put a visible mark on tests and other kinds of cells; fold a solution's outputs with its code."
-    for cell in soup.select("div.cell[id]"):
+    for cell in soup.find_all("div", class_="cell", id=True):
         kind = cell["id"].removeprefix("cell-").rpartition("-")[0]  # Quarto gives the label itself to a figure
         if kind not in KINDS:
             continue
@@ -513,9 +517,9 @@ def frame_tables(
     soup,  # a page
 ) -> None:
     "Let a wide table scroll in its own frame."
-    for widths in soup.select("main table colgroup"):  # Quarto's guess from the length of the Markdown lines
+    for widths in soup.main.find_all("colgroup"):  # Quarto's guess from the length of the Markdown lines
         widths.decompose()
-    for table in soup.select("main table"):
+    for table in soup.main.find_all("table"):
         table.wrap(soup.new_tag("div", attrs={"class": "table-frame"}))
         for text in table.find_all(string=re.compile(" ± ")):
             text.replace_with(text.replace(" ± ", "\u00a0±\u00a0"))  # a figure and its spread stay on one line

@@ -92,10 +92,16 @@ REFERENCE = {
 }
 
 
-def _listing(obj: object, returns: str) -> str:
+@functools.cache
+def _parameters(full: str) -> list[tuple[str, str, str, str]]:
+    "The parameters of a public name: both languages show the same."
+    return parameters_of(symbols()[full])
+
+
+def _listing(full: str, returns: str) -> str:
     "The parameters of a function, as HTML."
     rows = []
-    for parameter, kind, default, meaning in parameters_of(obj):
+    for parameter, kind, default, meaning in _parameters(full):
         label = f"<em>{returns}</em>" if parameter == "returns" else f"<code>{parameter}</code>"
         meaning = re.sub("`(.+?)`", r"<code>\1</code>", html.escape(meaning))
         details = html.escape(kind + (f" = {default}" if default else ""))
@@ -128,7 +134,7 @@ def reference(
         for full, obj in symbols().items():
             where, _, short = full.rpartition(".")
             if where == module:
-                listing = _listing(obj, words["returns"])
+                listing = _listing(full, words["returns"])
                 parts.append(f"## {short} {{#{full}}}\n\n{inspect.getdoc(obj) or ''}{listing}")
         pages[reference_page(module)] = "\n\n".join(parts) + "\n"
     return pages
