@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['STRENGTHS', 'CLIP', 'PENALTIES', 'SHARPNESS', 'PLAIN', 'PLAIN_SHARPNESS', 'MOST_TO_CHOOSE', 'L2_PENALTY', 'fit_ridge',
            'SpectrumRidge', 'Standard', 'leave_one_out', 'centred', 'Mixture', 'sharpness_for', 'matrix_scaling',
-           'scaled_left_out', 'some_of_each', 'solve', 'choose', 'one_of_each', 'Choice', 'choose_mixture',
-           'fit_mixture', 'Sums', 'fit_by_sums']
+           'scaled_left_out', 'some_of_each', 'solve_positive', 'solve', 'choose', 'one_of_each', 'Choice',
+           'choose_mixture', 'fit_mixture', 'Sums', 'fit_by_sums']
 
 # %% ../nbs/library/ridge.ipynb #5406e4ba
 from collections.abc import Callable, Iterable, Sequence
@@ -259,6 +259,21 @@ def some_of_each(
     return np.sort(np.concatenate([one[:max(2, len(one) * most // len(y))] for one in members]))
 
 
+def solve_positive(
+    matrix: np.ndarray,  # (n, n) symmetric, with the penalty on its diagonal
+    sides: np.ndarray,  # (n, n_classes)
+    least: float,  # the penalty
+) -> np.ndarray:  # (n, n_classes)
+    "Solve by Cholesky; where rounding leaves eigenvalues below 0, by eigenvectors."
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve  # here, not above: it takes a moment to import
+
+    try:
+        return cho_solve(cho_factor(matrix, lower=True), sides)
+    except LinAlgError:  # where almost all series are multiples of one
+        power, turned = np.linalg.eigh(matrix)
+        return turned @ (turned.T @ sides / np.maximum(power, least - power[0])[:, None])
+
+
 def solve(
     kernel: np.ndarray,  # (n_series, n_series)
     targets: np.ndarray,  # (n_series, n_classes)
@@ -266,18 +281,11 @@ def solve(
     penalty: float,  # λ
 ) -> np.ndarray:  # (n_series, n_classes): coefficient of each series in the weights
     "Ridge regression at one λ."
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve  # here, not above: it takes a moment to import
-
     root = np.sqrt(weight)[:, None]  # (n_series, 1)
     matrix = root * centred(kernel.astype("float64"), weight) * root.T
     least = penalty + 1e-5 * matrix.trace() / len(matrix)  # more than rounding, almost always
     matrix[np.diag_indices(len(matrix))] += least
-    sides = root * (targets - weight @ targets / len(kernel))
-    try:
-        return root * cho_solve(cho_factor(matrix, lower=True), sides)
-    except LinAlgError:  # where almost all series are multiples of one, rounding leaves eigenvalues below 0
-        power, turned = np.linalg.eigh(matrix)
-        return root * (turned @ (turned.T @ sides / np.maximum(power, least - power[0])[:, None]))
+    return root * solve_positive(matrix, root * (targets - weight @ targets / len(kernel)), least)
 
 # %% ../nbs/library/ridge.ipynb #a9386051
 def choose(
@@ -430,12 +438,11 @@ class Sums:
         penalty: float,  # λ
     ) -> dict[str, np.ndarray]:  # for each kind: (n_features, n_classes)
         "The ridge on these kinds at one λ."
-        from scipy.linalg import cho_factor, cho_solve
-
         own = np.concatenate([np.arange(len(self.mean))[self.places[kind]] for kind in mix])
         matrix = self.squares[np.ix_(own, own)]
-        matrix[np.diag_indices(len(own))] += penalty + 1e-5 * matrix.trace() / self.count
-        found = cho_solve(cho_factor(matrix, lower=True, overwrite_a=True), self.products[own])
+        least = penalty + 1e-5 * matrix.trace() / self.count  # as in `solve`
+        matrix[np.diag_indices(len(own))] += least
+        found = solve_positive(matrix, self.products[own], least)
         ends = np.cumsum([self.mean[self.places[kind]].size for kind in mix])[:-1]
         return dict(zip(mix, np.split(found, ends)))
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SIZE_CLASSES', 'mean_and_spread', 'spread', 'accuracies', 'size_of', 'divisions', 'correctness', 'Difference',
-           'lead_cells', 'compare', 'holm', 'signed_rank', 'mean_ranks', 'cliques', 't_interval']
+           'p_text', 'lead_cells', 'compare', 'holm', 'signed_rank', 'mean_ranks', 'cliques', 't_interval']
 
 # %% ../nbs/library/significance.ipynb #dd13dbe1
 from dataclasses import dataclass
@@ -99,6 +99,13 @@ class Difference:
         return f"{self.mean:+.2f} ± {self.half:.2f}, p = {self.p:.3f}"
 
 
+def p_text(
+    p: float,  # a p value
+) -> str:
+    "A p value for a table."
+    return f"{p:.3f}" if p >= .001 else "< 0.001"
+
+
 def lead_cells(
     found: tuple[Difference, float] | None,  # a difference and its corrected p value; None: nothing to compare
 ) -> list[str]:  # two cells
@@ -107,7 +114,7 @@ def lead_cells(
         return ["", ""]
     difference, p = found
     mean = round(difference.mean, 1) + 0.0  # no "-0.0"
-    return [f"{mean:+.1f} ± {difference.half:.1f}", f"{p:.3f}" if p >= .001 else "< 0.001"]
+    return [f"{mean:+.1f} ± {difference.half:.1f}", p_text(p)]
 
 # %% ../nbs/library/significance.ipynb #948f392d
 def _pull(right: np.ndarray) -> np.ndarray:  # (n_runs, n_test) -> (n_test,)

@@ -45,6 +45,9 @@ class FromAeon:
     def predict(self, x):  # (n_series, n_timesteps, n_channels) -> (n_series,)
         return self.classifier.predict(x.swapaxes(1, 2))
 
+    def predict_proba(self, x):  # (n_series, n_timesteps, n_channels) -> (n_series, n_classes)
+        return self.classifier.predict_proba(x.swapaxes(1, 2))
+
 # %% ../../nbs/lab/bench.ipynb #8ab907a5
 class Ours:
     "A model of this book, trained by its own recipe; it dithers every batch, and `TSFormer` also shifts it."

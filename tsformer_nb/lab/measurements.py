@@ -37,7 +37,7 @@ def timed(action: Callable) -> tuple:
 
 
 def cores() -> int:
-    "The processor cores that this process may use."
+    "The processor cores that this process may use: a test may be kept to one."
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SISTERS', 'ENTRANTS', 'BIG', 'NOISE_LEVELS', 'OURS', 'DIVISIONS', 'filled', 'fit_default', 'measure_default',
            'with_sisters', 'rank_archive', 'run_benchmark', 'summarised', 'fit_ours', 'measure_under_noise',
-           'rank_under_noise', 'LogisticRocket', 'measure_division', 'rank_divisions']
+           'rank_under_noise', 'logistic_rocket', 'measure_division', 'rank_divisions']
 
 # %% ../../nbs/lab/ucr_benchmark.ipynb #ucr-i1
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from ..evaluation import accuracy_and_loss, calibration_error, predict
 from ..figures import RESULTS, stored
 from ..io.download import UCR
 from ..kernel_model import fit_kernels, units_for
-from .bench import PEERS, make_entrant, resample
+from .bench import PEERS, FromAeon, make_entrant, resample
 from .measurements import cores, fill_in, stamp, timed
 from ..ridge import some_of_each
 from ..significance import SIZE_CLASSES, accuracies, size_of
@@ -192,37 +192,23 @@ def rank_under_noise(
 DIVISIONS = range(1, 11)  # seeds of the divisions; 0 would be the archive's own
 
 
-class LogisticRocket:
+def logistic_rocket(
+    data: Dataset,  # its training part is used
+    seed: int,  # decides the kernels
+) -> FromAeon:  # fitted
     "A logistic regression on the features of MiniRocket, its penalty chosen by cross-validated log loss."
+    from aeon.transformations.collection.convolution_based import MiniRocket
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    def __init__(
-        self,
-        seed: int,  # decides the kernels
-    ):
-        self.seed = seed
-
-    def features(self, x):  # (n_series, n_timesteps, 1) -> (n_series, n_features)
-        return np.asarray(self.rocket.transform(x.swapaxes(1, 2).astype("float64")))
-
-    def fit(self, x, y):
-        from aeon.transformations.collection.convolution_based import MiniRocket
-        from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-        from sklearn.preprocessing import StandardScaler
-
-        self.rocket = MiniRocket(random_state=self.seed).fit(x.swapaxes(1, 2).astype("float64"))
-        found = self.features(x)
-        self.scaler = StandardScaler().fit(found)
-        scaled = self.scaler.transform(found)
-        # the penalty does not change when axes turn, so as many axes as series are enough
-        self.axes = np.linalg.svd(scaled, full_matrices=False)[2].T
-        folds = min(3, np.bincount(y).min())
-        model = LogisticRegression(C=1e-3, max_iter=300) if folds < 2 else LogisticRegressionCV(
-            Cs=np.logspace(-6, 0, 7), cv=int(folds), scoring="neg_log_loss", max_iter=300)
-        self.model = model.fit(scaled @ self.axes, y)
-        return self
-
-    def predict_proba(self, x):  # -> (n_series, n_classes)
-        return self.model.predict_proba(self.scaler.transform(self.features(x)) @ self.axes)
+    folds = min(3, int(np.bincount(data.y_train).min()))
+    logistic = LogisticRegression(C=1e-3, max_iter=300) if folds < 2 else LogisticRegressionCV(
+        Cs=np.logspace(-6, 0, 7), cv=folds, scoring="neg_log_loss", max_iter=300)
+    # the penalty does not change when axes turn, so as many axes as series are enough
+    steps = MiniRocket(random_state=seed), StandardScaler(), PCA(), logistic
+    return FromAeon(make_pipeline(*steps)).fit(filled(data.x_train, seed), data.y_train)
 
 
 def measure_division(
@@ -238,7 +224,7 @@ def measure_division(
         model = fit_ours(name, data, seed)
         answer = lambda x: predict(model, x)
     elif name == "logistic MiniRocket":
-        logistic = LogisticRocket(seed).fit(filled(data.x_train, seed), data.y_train)
+        logistic = logistic_rocket(data, seed)
         answer = lambda x: logistic.predict_proba(filled(x, seed))
     else:
         peer = make_entrant(name, data, seed, 0).fit(filled(data.x_train, seed), data.y_train)

@@ -488,9 +488,8 @@ def link_names(
         if "." in module:  # "lab.measurements"; "data" alone is a common word
             places[module] = f"{page}.html"
     for code in soup.main.find_all("code"):
-        if code.parent.name not in ("p", "li", "td", "dd"):
-            continue
-        if place := places.get(code.get_text().removesuffix("()")):
+        place = places.get(code.get_text().removesuffix("()"))
+        if place and code.parent.name in ("p", "li", "td", "dd"):
             code.wrap(soup.new_tag("a", attrs={"class": "name"}, href=place))
 
 # %% ../../nbs/press/pages.ipynb #6c71be00
