@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from conftest import ROOT, command, run
+from tsformer_nb.cli import _fitted
 from tsformer_nb.data import Dataset, load_dataset
+from tsformer_nb.estimator import KernelClassifier
 from tsformer_nb.evaluation import predict
 from tsformer_nb.io.files import InputError
 from tsformer_nb.kernel_model import KernelModel, KernelEncoder, fit_kernels, kernel_config_for
@@ -54,6 +56,16 @@ def test_what_was_finished_is_neither_lost_nor_resumed(fitted):
 def test_one_seed_one_answer(sample):
     one, two, other = (predict(fit_kernels(sample, seed)[0], sample.x_test) for seed in (0, 0, 1))
     assert np.array_equal(one, two) and not np.array_equal(one, other)
+
+
+def test_one_series_of_each_class_leaves_nothing_to_estimate_by(sample, tmp_path):
+    pair = [int(np.flatnonzero(sample.y_train == index)[0]) for index in range(2)]
+    few = replace(sample, x_train=sample.x_train[pair], y_train=sample.y_train[pair])
+    metrics = train_run(few, "kernels", out=tmp_path / "run")
+    assert metrics["val_accuracy"] is None and metrics["train_accuracy"] == 1 and "validation" not in metrics
+    assert "cannot be estimated" in _fitted(metrics) and "0.0000" not in _fitted(metrics)
+    learner = KernelClassifier(time_axis=1).fit(few.x_train, few.y_train)
+    assert learner.history_ == {} and set(learner.predict(few.x_train)) == {0, 1}
 
 
 def test_the_encoder_has_met_nobody():

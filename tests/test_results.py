@@ -66,13 +66,13 @@ STUDIES = {  # what each holds: columns that tell its rows apart, and how many o
     "archive": (("model", "seed", "level"), {
         **{(model, *run): number for model in ENTRANTS
            for run, number in ((("0", "0"), 51), (("1", "0"), 51), (("2", "0"), 51), (("0", "0.01"), 47))},
-        **{(look, seed, "0"): 51 for look in ("second look", "third look") for seed in "012"},
-        ("third look", "0", "0.01"): 47,
+        **{(look, seed, "0"): 51 for look in ("second look", "third look", "fourth look") for seed in "012"},
+        **{(look, "0", "0.01"): 47 for look in ("third look", "fourth look")},
         **{("first look", *run): 8 for run in (("0", "0"), ("1", "0"), ("2", "0"), ("0", "0.01"))},
         ("with sisters", "0", "0"): 17}),
     "archive_divisions": (("model", "seed"), {
-        **{(name, seed): 47 for seed in "12" for name in ("kernels", "as in 0.1.0", *PEERS[1:], "logistic MiniRocket")},
-        **{("with copies", seed): 15 for seed in "12"}}),
+        (name, seed): 47 for seed in "12"
+        for name in ("kernels", "fourth look", "as in 0.1.0", *PEERS[1:], "logistic MiniRocket")}),
     "worth": (("variant",), {(variant,): 50 for variant in ("frozen", *PRETRAINED)}),
     "tuning": (("data",), {(name,): 1 for name in FINETUNED}),
     "formats": (("data", "variant"), {

@@ -507,8 +507,10 @@ def _fitted(metrics: dict) -> str:
     size, seconds = f"{metrics['model']}: {metrics['parameters']:,} parameters", f"{metrics['train_seconds']:.0f} s"
     line = f"{size}, {metrics['epochs']} epochs in {seconds}" if metrics["epochs"] else f"{size}, fitted in {seconds}"
     if mixture := metrics.get("mixture"):
-        line += (f"\nmost important features: {_features(mixture)}; accuracy {metrics['val_accuracy']:.4f}, "
-                 "estimated by leaving out each training series once")
+        line += f"\nmost important features: {_features(mixture)}; "
+        line += (f"accuracy {metrics['val_accuracy']:.4f}, estimated by leaving out each training series once"
+                 if metrics["val_accuracy"] is not None else
+                 "with one series of each class the accuracy cannot be estimated")
     if not (why := metrics.get("chosen_because")):
         return line
     tried = ", ".join(f"{name} {accuracy:.4f}" for name, accuracy in metrics.get("held_out_dithered", {}).items())

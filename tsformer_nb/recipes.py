@@ -68,7 +68,7 @@ def register(
 
 register("tsformer", "tsformer_nb.model:TSFormer", "the Transformer of this book")
 register("kernels", "tsformer_nb.kernel_model:KernelModel", "random convolution kernels and a ridge, in seconds",
-         TrainingConfig(dither=0.03))  # of one copy of each series
+         TrainingConfig(dither=0.03))  # of noisy copies
 register("published", "tsformer_nb.fitting:PublishedModel", "the published Keras example", PUBLISHED)
 register("collapsed", "tsformer_nb.fitting:CollapsedModel", "the published example without its encoder", PUBLISHED)
 

@@ -78,11 +78,11 @@ def inside(
         for fold in range(part.max() + 1):
             train, rest = np.flatnonzero(part != fold), np.flatnonzero(part == fold)
             targets, ones = 2. * np.eye(y.max() + 1)[y[train]] - 1, np.ones(len(train))
-            square = {kind: kernel[np.ix_(train, train)] for kind, kernel in kernels.items()}
-            shares, _ = choose(square, targets, ones, mixes)
+            total = {mix: np.sum([kernels[kind] for kind in mix], axis=0) for mix in mixes}  # (n_series, n_series) each
+            shares, _ = choose({mix: kernel[np.ix_(train, train)] for mix, kernel in total.items()}, targets, ones)
             scores = np.zeros((len(rest), targets.shape[1]))
             for mix, (share, penalty) in shares.items():
-                kernel = np.sum([kernels[kind] for kind in mix], axis=0)[:, train]
+                kernel = total[mix][:, train]
                 held = solve(kernel[train], targets, ones, penalty)
                 scores += share * ((kernel[rest] - kernel[train].mean(axis=0)) @ held + targets.mean(axis=0))
             right.append(scores.argmax(axis=1) == y[rest])
