@@ -10,6 +10,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,9 @@ def set_environment():
     os.environ |= kept | {"HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC", "TF_CPP_MIN_LOG_LEVEL": "3"}
     time.tzset()
     os.umask(0o022)
+    with contextlib.suppress(ValueError):  # not the main thread
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def take_one_core():
