@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import keras
@@ -27,7 +27,7 @@ from .fitting import Fitted, SeriesModel
 from .io.files import InputError
 from .kernels import DILATIONS, RandomKernels, adapt_levels, at_unit_scale, counts_of, shortened, stretched
 from .masking import each_by_itself, lengths, pad_and_mask, scaled
-from .ridge import MOST_TO_CHOOSE, Mixture, fit_by_sums, fit_mixture, one_of_each, some_of_each
+from .ridge import MOST_TO_CHOOSE, Mixture, fit_by_sums, fit_mixture, some_of_each
 from .scaling import SCALINGS, scale_of
 from .training import class_weights, series_weights
 
@@ -425,7 +425,5 @@ def fit_kernels(
     else:
         rule = fit_mixture(own, y, mixes, weights, seed, groups, noisy, few)
     model.classify.take(rule)
-    if one_of_each(y, groups):  # a class without its only series cannot be predicted: nothing can be estimated
-        rule = replace(rule, left_out=rule.left_out[:0], judged=rule.judged[:0])
     return model, rule
 

@@ -331,13 +331,14 @@ def solve(
 
 # %% ../nbs/library/ridge.ipynb #a9386051
 def choose(
-    kernels: dict[tuple[str, ...], np.ndarray],  # for each mixture: (n_series, n_series)
+    kernel_of: Callable,  # of a mixture, gives (n_series, n_series)
     targets: np.ndarray,  # (n_series, n_classes)
     weight: np.ndarray,  # (n_series,)
+    mixes: Sequence[tuple[str, ...]],
     groups: np.ndarray | None = None,  # (n_series,)
 ) -> tuple[dict[tuple[str, ...], tuple[float, float]], np.ndarray]:  # share and λ of each mixture, scores of left out
     "Evaluate each mixture on left-out series."
-    found = {mix: leave_one_out(kernel, targets, weight, groups) for mix, kernel in kernels.items()}
+    found = {mix: leave_one_out(kernel_of(mix), targets, weight, groups) for mix in mixes}
     least = max(1e-9, min(error for error, *_ in found.values()))
     counts = {mix: np.exp(-SHARPNESS * (error / least - 1)) for mix, (error, *_) in found.items()}
     counts = {mix: count for mix, count in counts.items() if count > .01}  # the rest cost more time than they are worth
@@ -362,7 +363,7 @@ class Choice:
     middle: float  # mean of the scores of left-out series
     table: np.ndarray  # (n_classes, n_classes)
     added: np.ndarray  # (n_classes,)
-    left_out: np.ndarray  # (n_judged, n_classes): probabilities of series that were left out
+    left_out: np.ndarray  # (n_judged, n_classes): probabilities of series left out; none with one series of each class
 
     def mixture(
         self,
@@ -380,14 +381,16 @@ class Choice:
         bias = self.factor * (target - self.middle) @ self.table + self.added
         bias -= sum(mean @ weights[kind] for kind, mean in means.items())
         return Mixture(standards, weights, bias.astype("float32"),
-                       {mix: share for mix, (share, _) in self.shares.items()}, self.left_out, judges)
+                       {mix: share for mix, (share, _) in self.shares.items()}, self.left_out,
+                       judges[:len(self.left_out)])
 
 
 def choose_mixture(
-    kernels: dict[tuple[str, ...], np.ndarray],  # for each mixture: (n_judged, n_judged)
+    kernel_of: Callable,  # of a mixture, gives (n_judged, n_judged)
     y: np.ndarray,  # (n_judged,) class indices
     targets: np.ndarray,  # (n_judged, n_classes)
     weight: np.ndarray,  # (n_judged,)
+    mixes: Sequence[tuple[str, ...]],
     seed: int = 0,  # which series are evaluated together
     groups: np.ndarray | None = None,  # (n_judged,)
 ) -> Choice:
@@ -396,13 +399,12 @@ def choose_mixture(
     together = None if groups is None else np.unique(groups, return_inverse=True)[1]  # (n_judged,) from 0
     if together is not None and not together.any():
         raise InputError("All series are of one group: without a second one there is nothing to leave out.")
-    shares, scores = choose(kernels, targets, counts, together)
+    shares, scores = choose(kernel_of, targets, counts, mixes, together)
     if one_of_each(y, together):  # a series left out leaves its class without any: its scores say nothing
-        shares = {mix: (1 / len(kernels), PLAIN * max(centred(kernel, counts).trace() / len(y), 1e-12))
-                  for mix, kernel in kernels.items()}
-        logits = PLAIN_SHARPNESS * (scores - scores.mean())
+        size = lambda mix: centred(kernel_of(mix), counts).trace()
+        shares = {mix: (1 / len(mixes), PLAIN * max(size(mix) / len(y), 1e-12)) for mix in mixes}
         return Choice(shares, PLAIN_SHARPNESS, scores.mean(), np.eye(n_classes), np.zeros(n_classes),
-                      softmax(logits, axis=1))
+                      np.empty((0, n_classes)))
     factor = sharpness_for(scores, y, counts)
     logits = factor * (scores - scores.mean())  # the scores of a series always have the same sum
     table, added = matrix_scaling(logits, y, counts)
@@ -415,11 +417,11 @@ def standardised(
     of: np.ndarray | None,  # (n_noisy,) which series these are
 ) -> tuple[dict[str, Standard], dict[str, np.ndarray], dict[str, np.ndarray]]:  # scales, features, changes under noise
     "Bring features to one scale; see how far noise moves them."
-    noisy = {kind: values[:0] for kind, values in features.items()} if noisy is None else noisy
+    if noisy is None:
+        noisy, of = {kind: values[:0] for kind, values in features.items()}, np.arange(0)
     standards = {kind: Standard.of(np.concatenate([values, noisy[kind]])) for kind, values in features.items()}
     ready = {kind: standards[kind](values).astype("float32") for kind, values in features.items()}
-    changes = {kind: standards[kind](values).astype("float32") - ready[kind][of if len(values) else slice(0)]
-               for kind, values in noisy.items()}
+    changes = {kind: standards[kind](values).astype("float32") - ready[kind][of] for kind, values in noisy.items()}
     return standards, ready, changes
 
 
@@ -440,9 +442,8 @@ def fit_mixture(
     judges = some_of_each(y, MOST_TO_CHOOSE, seed)
     square = np.ix_(judges, judges)
     products = {kind: Products.of(values, changes[kind]) for kind, values in ready.items()}
-    kernels = {mix: of_kinds(products, mix).insensitive()[0][square] for mix in mixes}
-    choice = choose_mixture(kernels, y[judges], targets[judges], weight[judges], seed,
-                            None if groups is None else groups[judges])
+    choice = choose_mixture(lambda mix: of_kinds(products, mix).insensitive()[0][square], y[judges], targets[judges],
+                            weight[judges], mixes, seed, None if groups is None else groups[judges])
 
     def solved(mix, penalty):
         kernel, part = of_kinds(products, mix).insensitive()
@@ -451,7 +452,6 @@ def fit_mixture(
 
     means = {kind: weight @ values / len(y) for kind, values in ready.items()}
     return choice.mixture(standards, solved, means, weight @ targets / len(y), judges)
-
 
 # %% ../nbs/library/ridge.ipynb #ridge-sums
 class Sums:
@@ -525,10 +525,10 @@ def fit_by_sums(
     standards, ready, changes = standardised(features, noisy, of)
     targets = 2.0 * np.eye(y.max() + 1)[y] - 1
     products = {kind: Products.of(values, changes[kind]) for kind, values in ready.items()}
-    kernels = {mix: of_kinds(products, mix).insensitive()[0] for mix in mixes}
-    choice = choose_mixture(kernels, y[judges], targets[judges], weight[judges], seed,
-                            None if groups is None else groups[judges])
-    del products, ready, kernels
+    choice = choose_mixture(lambda mix: of_kinds(products, mix).insensitive()[0], y[judges], targets[judges],
+                            weight[judges], mixes, seed, None if groups is None else groups[judges])
+    products.clear()  # before the sums need the memory
+    ready.clear()
     parts: list[list[str]] = []  # kinds that occur together in a mixture
     for mix in choice.shares:
         linked = [part for part in parts if {*part} & {*mix}]

@@ -79,7 +79,7 @@ def inside(
             train, rest = np.flatnonzero(part != fold), np.flatnonzero(part == fold)
             targets, ones = 2. * np.eye(y.max() + 1)[y[train]] - 1, np.ones(len(train))
             total = {mix: np.sum([kernels[kind] for kind in mix], axis=0) for mix in mixes}  # (n_series, n_series) each
-            shares, _ = choose({mix: kernel[np.ix_(train, train)] for mix, kernel in total.items()}, targets, ones)
+            shares, _ = choose(lambda mix: total[mix][np.ix_(train, train)], targets, ones, mixes)
             scores = np.zeros((len(rest), targets.shape[1]))
             for mix, (share, penalty) in shares.items():
                 kernel = total[mix][:, train]
