@@ -12,6 +12,7 @@ __all__ = ['FEATURES', 'UNITS', 'N_FINE', 'FEW', 'BATCH', 'MIXES', 'MOST_WITH_NO
 import logging
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +25,7 @@ from tqdm import tqdm
 from .data import Dataset, dither, dither_level
 from .encoder import log_spectrum
 from .fitting import Fitted, SeriesModel
-from .io.files import InputError
+from .io.files import InputError, cores
 from .kernels import DILATIONS, RandomKernels, adapt_levels, at_unit_scale, counts_of, shortened, stretched
 from .masking import each_by_itself, lengths, pad_and_mask, scaled
 from .ridge import MOST_TO_CHOOSE, Mixture, fit_by_sums, fit_mixture, some_of_each
@@ -191,14 +192,15 @@ BATCH = 16  # series at a time; a fixed number, so that a program is compiled on
 def in_batches(
     function: Callable,  # takes and gives (BATCH, ...)
     x: np.ndarray,  # (n, ...)
+    threads: int = 1,  # batches at a time, after the first, for which the function may have to be compiled
 ) -> np.ndarray:  # (n, ...)
     "Apply a function of a fixed number of rows to any number of rows; the last batch is padded."
-    x, found = ops.convert_to_numpy(x), []
-    for start in range(0, len(x), BATCH):
-        part = x[start:start + BATCH]
-        part = np.concatenate([part, np.repeat(part[:1], BATCH - len(part), axis=0)])
-        found.append(ops.convert_to_numpy(function(part)))
-    return np.concatenate(found)[:len(x)]
+    x = ops.convert_to_numpy(x)
+    x, n = np.concatenate([x, np.repeat(x[:1], -len(x) % BATCH, axis=0)]), len(x)
+    first, *rest = np.split(x, len(x) // BATCH)
+    with ThreadPoolExecutor(threads) as pool:
+        found = [function(first), *(pool.map if threads > 1 else map)(function, rest)]
+    return np.concatenate([ops.convert_to_numpy(one) for one in found])[:n]
 
 # %% ../nbs/chapters/13_kernel_model.ipynb #e16f0001
 @contextmanager
@@ -227,7 +229,7 @@ def encoded(
     def features(unit, view):  # (n, n_points, n_channels) -> (n, n_features)
         config, inputs = encoder.config, known[unit]
         program = compiled(config.n_parts, config.n_rivals, view.shape[1:], *(one.shape for one in inputs))
-        return in_batches(lambda part: program.predict_on_batch([part, *inputs]), view)
+        return in_batches(lambda part: program.predict_on_batch([part, *inputs]), view, cores())
 
     found = []
     with many_models():

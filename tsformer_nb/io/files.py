@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FILES', 'STYLE', 'LONGEST_LINE', 'InputError', 'InputWarning', 'open_text', 'encoding_of', 'check_lines', 'read_text',
-           'atomic_file', 'atomic_write', 'sha256_of', 'has_checksum', 'locked', 'silenced']
+           'atomic_file', 'atomic_write', 'sha256_of', 'has_checksum', 'locked', 'cores', 'silenced']
 
 # %% ../../nbs/library/files.ipynb #160d6e6b
 import csv
@@ -210,6 +210,11 @@ def locked(
         yield
     finally:
         os.close(handle)
+
+# %% ../../nbs/library/files.ipynb #files-cores
+def cores() -> int:
+    "The processor cores that this process may use."
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 # %% ../../nbs/library/files.ipynb #2d3d0af2
 @contextmanager

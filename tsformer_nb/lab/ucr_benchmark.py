@@ -19,9 +19,10 @@ from ..data import Dataset, dither, dither_level, load_dataset
 from ..evaluation import accuracy_and_loss, calibration_error, predict
 from ..figures import RESULTS, stored
 from ..io.download import UCR
+from ..io.files import cores
 from ..kernel_model import fit_kernels, units_for
 from .bench import PEERS, FromAeon, make_entrant, resample
-from .measurements import cores, fill_in, stamp, timed
+from .measurements import fill_in, stamp, timed
 from ..ridge import some_of_each
 from ..significance import SIZE_CLASSES, accuracies, size_of
 

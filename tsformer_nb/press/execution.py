@@ -40,7 +40,7 @@ from traitlets import ObjectName, Unicode
 
 from .bilingual import JAPANESE_FIGURE, NUMERAL, notebooks, read_notebook, source, with_numbers
 from ..figures import RESULTS, ROOT
-from ..io.files import InputError, atomic_write
+from ..io.files import InputError, atomic_write, cores
 
 # %% ../../nbs/press/execution.ipynb #bac1f413
 def one_stream(
@@ -394,8 +394,7 @@ def processor() -> str:
     found = dict(re.findall(r"^(model name|flags)\s*: (.*)$", text, re.M))
     instructions = " ".join(sorted(found.get("flags", "").split()))
     digest = hashlib.sha256(instructions.encode()).hexdigest()[:8]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # a test may use one
-    return f"{platform.machine()}, {found.get('model name', 'unknown')}, {cores} cores, instructions {digest}"
+    return f"{platform.machine()}, {found.get('model name', 'unknown')}, {cores()} cores, instructions {digest}"
 
 # %% ../../nbs/press/execution.ipynb #64491bb2
 def run_all() -> None:
