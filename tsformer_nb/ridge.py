@@ -447,8 +447,9 @@ def fit_mixture(
 
     def solved(mix, penalty):
         kernel, part = of_kinds(products, mix).insensitive()
-        held = solve(kernel, targets, weight, penalty)
-        return {kind: ready[kind].T @ held - changes[kind].T @ (part @ held) for kind in mix}
+        held = solve(kernel, targets, weight, penalty)  # (n_series, n_classes)
+        moved, held = (one.astype("float32") for one in (part @ held, held))  # else all features would become float64
+        return {kind: ready[kind].T @ held - changes[kind].T @ moved for kind in mix}
 
     means = {kind: weight @ values / len(y) for kind, values in ready.items()}
     return choice.mixture(standards, solved, means, weight @ targets / len(y), judges)
