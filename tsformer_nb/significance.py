@@ -49,8 +49,9 @@ def accuracies(
 def complete(
     rows: list[dict],  # of results/archive_divisions.csv
 ) -> list[dict]:
-    "The rows of those divisions for which each method has been measured on each data set."
+    "The rows of those divisions for which each method, but for earlier looks, has been measured on each data set."
     names, models, seeds = ({row[column] for row in rows} for column in ("data", "model", "seed"))
+    models = {model for model in models if not model.endswith(" look")}
     there = {(row["data"], row["model"], row["seed"]) for row in rows}
     whole = {seed for seed in seeds if all((name, model, seed) in there for name in names for model in models)}
     return [row for row in rows if row["seed"] in whole]
