@@ -22,14 +22,12 @@ from keras import ops
 from ..cli import start_keras
 from ..data import Dataset, load_dataset
 from ..encoder import log_spectrum
-from ..evaluation import predict
 from ..figures import RESULTS
 from ..io.files import InputError
 from ..kernel_model import BATCH, FEW, KernelConfig, KernelModel, kernel_config_for, set_levels
 from ..kernels import TAPS, counts_of, responses_to, tap_places, winners, with_differences
-from .bench import make_entrant
 from .measurements import fill_in, stamp
-from .ucr_benchmark import fit_ours
+from .ucr_benchmark import fitted_classifier
 
 # %% ../../nbs/lab/costs.ipynb #cost-data
 def end_to_end(
@@ -78,11 +76,7 @@ def costs_here(
     before = peak_memory()
     for which in ("cold", "warm"):
         started = time.perf_counter()
-        if model == "kernels":
-            fitted = fit_ours(model, data, 0)
-            answer = lambda x: predict(fitted, x)
-        else:
-            answer = make_entrant(model, data, 0, 0).fit(data.x_train, data.y_train).predict
+        answer = fitted_classifier(model, data, 0)
         done = time.perf_counter()
         answer(data.x_test)
         found[f"{which}_fit"], found[f"{which}_predict"] = done - started, time.perf_counter() - done
@@ -144,11 +138,10 @@ class Part(keras.Model):
 
 def in_few(
     function: Callable,  # of a batch of series, and of what else it needs
-    few: int = FEW,
 ) -> Callable:
-    "The same function, applied to a few series at a time."
+    "The same function, applied to `FEW` series at a time."
     def applied(view, *known):
-        found = ops.map(lambda part: function(part, *known), ops.reshape(view, (-1, few, *view.shape[1:])))
+        found = ops.map(lambda part: function(part, *known), ops.reshape(view, (-1, FEW, *view.shape[1:])))
         return ops.reshape(found, (view.shape[0], -1))
 
     return applied
@@ -183,8 +176,7 @@ def parts_of_features(
     window = n_points // 4
     transform = 4 * (n_points * (n_points // 2) + 7 * window * (window // 2))  # of 1 long window, and 7 short ones
     return {"responses": (in_few(by_bank(lambda one: one)), respond, out),
-            "responses and rivals": (in_few(by_bank(lambda one: winners(one, config.n_rivals)), FEW),
-                                     respond + rivals, out),
+            "responses and rivals": (in_few(by_bank(lambda one: winners(one, config.n_rivals))), respond + rivals, out),
             "all counts, two series at a time": (in_few(counted), respond + rivals + levels, out),
             "all counts, 16 series at a time": (counted, respond + rivals + levels, out + again),
             "spectrum": (spectra, transform, out)}

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['SISTERS', 'ENTRANTS', 'BIG', 'NOISE_LEVELS', 'OURS', 'DIVISIONS', 'filled', 'fit_default', 'measure_default',
-           'with_sisters', 'rank_archive', 'run_benchmark', 'summarised', 'fit_ours', 'measure_under_noise',
-           'rank_under_noise', 'logistic_rocket', 'measure_division', 'rank_divisions']
+           'with_sisters', 'rank_archive', 'run_benchmark', 'summarised', 'fit_ours', 'fitted_classifier',
+           'measure_under_noise', 'rank_under_noise', 'logistic_rocket', 'measure_division', 'rank_divisions']
 
 # %% ../../nbs/lab/ucr_benchmark.ipynb #ucr-i1
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,6 +155,18 @@ def fit_ours(
     return fit_kernels(data, seed, noise=.03 * (name != "as in 0.1.0"), units=units)[0]
 
 
+def fitted_classifier(
+    name: str,  # one of `OURS`, or a peer
+    data: Dataset,  # its training part
+    seed: int,  # of everything random
+) -> Callable[[np.ndarray], np.ndarray]:  # (n_series, n_timesteps, n_channels) -> (n_series,) class indices
+    "Fit a method, and give what classifies series."
+    if name in OURS:
+        model = fit_ours(name, data, seed)
+        return lambda x: predict(model, x).argmax(axis=1)
+    return make_entrant(name, data, seed, 0).fit(data.x_train, data.y_train).predict
+
+
 def measure_under_noise(
     name: str,  # one of `OURS`, or a peer
     whole: Dataset,  # its test part is used
@@ -164,14 +176,9 @@ def measure_under_noise(
     "Fit to series as they are, and predict test series with growing noise."
     keras.backend.clear_session()
     few = some_of_each(whole.y_test, most, seed)
-    ours = name in OURS
-    ready = (lambda x, n: x) if ours else filled
+    ready = (lambda x, n: x) if name in OURS else filled
     data = replace(whole, x_train=ready(whole.x_train, seed), x_test=whole.x_test[few], y_test=whole.y_test[few])
-    if ours:
-        model = fit_ours(name, data, seed)
-        answer = lambda x: predict(model, x).argmax(axis=1)
-    else:
-        answer = make_entrant(name, data, seed, 0).fit(data.x_train, data.y_train).predict
+    answer = fitted_classifier(name, data, seed)
     found, unit = {}, dither_level(whole, 1)
     for n, level in enumerate(NOISE_LEVELS, 1):
         noisy = dither(data.x_test, level * unit, 1000 * seed + n) if level else data.x_test
