@@ -158,6 +158,11 @@ def test_a_terminal_gets_status_2_and_no_traceback(tmp_path):
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+def test_python_can_be_asked_for_the_package():
+    result = run(sys.executable, "-m", "tsformer_nb", "evaluate", "nowhere", cwd="/")
+    assert result.returncode == 2 and "not a finished run" in result.stderr and "Traceback" not in result.stderr
+
+
 def test_each_model_can_be_made():
     "The command line lists the models of `recipes`; `make_model` makes each."
     from tsformer_nb.data import load_dataset

@@ -14,6 +14,7 @@ from conftest import AXE, DESKTOP, FIREFOX, PHONE, missing, served, watch
 from tsformer_nb.cli import main
 from tsformer_nb.data import load_dataset
 from tsformer_nb.evaluation import predict
+from tsformer_nb.explain import borrowed
 from tsformer_nb.deploy.export import about_model
 from tsformer_nb.io.files import InputError
 from tsformer_nb.model import TSFormer, config_for
@@ -202,6 +203,23 @@ def test_every_example_and_every_knob(open_page):
         assert page.text_content(f"output[for={knob}]") == value
     page.select_option("#block", "1")
     wait(page, "document.querySelector('#hide-said').textContent.includes('relies most')")
+
+
+def test_what_it_relies_on_is_what_the_package_says(open_page):
+    page = open_page()
+    wait(page, "document.body.dataset.drops")
+    own, examples = int(page.input_value("#example")), page.evaluate("EXAMPLES.map(one => one.values)")
+    x, model = np.array(examples, "float32")[..., None], load_run("FordA")[0]  # (12, 500, 1)
+    series, others = x[own], np.delete(x, own, axis=0)[:4]
+    changed = np.repeat(series[None, None], 31, axis=0).repeat(4, axis=1)      # (31, 4, 500, 1)
+    for n, start in enumerate(range(0, 496, 16)):
+        for m, other in enumerate(others):
+            changed[n, m, start:start + 16] = borrowed(series, start, start + 16, other)
+    best = predict(model, series[None])[0].argmax()
+    p = np.concatenate([predict(model, series[None])[:, best], predict(model, changed.reshape(-1, 500, 1))[:, best]])
+    odds = np.log((p + 1e-9) / (1 - p + 1e-9))
+    np.testing.assert_allclose(json.loads(page.evaluate("document.body.dataset.drops")),
+                               odds[0] - odds[1:].reshape(31, 4).mean(axis=1), atol=2e-2)
 
 
 def test_by_mouse(open_page):

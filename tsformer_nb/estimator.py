@@ -218,6 +218,25 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return as_series_model(self.model_).features(self._series(X))
 
+    def explain(
+        self,
+        X,  # as for `fit`: the series to explain
+        references=None,  # as for `fit`: training series, to compare with; None: the others of X
+        method: str | None = None,  # one of `METHODS`; None: the usual one of the model
+        target=None,  # a label; None: the predicted one of each series
+        versus=None,  # another label; None: the most probable of the others
+    ):  # an `Explanation`, in the order (series, steps, channels)
+        "How much each step of a series counts for one class, against another."
+        from tsformer_nb import explain  # here, not above: it comes later in the book
+
+        check_is_fitted(self)
+        for label in (target, versus):
+            if label is not None and label not in self.classes_:
+                raise InputError(f"{label!r} is no class: the classes are {', '.join(map(str, self.classes_))}.")
+        number = lambda label: None if label is None else int(np.flatnonzero(self.classes_ == label)[0])
+        others = None if references is None else self._series(references)
+        return explain.explain(self.model_, self._series(X), others, method, number(target), number(versus))
+
     # saving: in a folder, or copied with the model as the bytes of its `.keras` file
 
     def save(

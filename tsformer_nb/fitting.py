@@ -50,6 +50,7 @@ class Trained:
     recipe = TrainingConfig()  # where a model has no name, and so no recipe of its own
     notice = ""  # a message for the user before it is fitted
     shows_attention = False  # whether `attention_weights` is available
+    explained_by: tuple[str, ...] = ("occlusion", "gradients")  # methods of `explain`, the usual one first
     in_javascript = False  # whether the interactive page can compute it
     shorter = longer = False  # whether it takes series that are shorter, or longer, than those in training
 

@@ -296,6 +296,8 @@ class KernelModel(KernelBase):
 
     # differences from a model that is trained by gradients
 
+    explained_by = ("kernels", "occlusion")
+
     @classmethod
     def for_data(cls, data, seed=0, scaling=None):
         return cls(kernel_config_for(data, scaling, seed=seed))

@@ -88,6 +88,7 @@ class TSFormer(SeriesModel):
     settings = TSFormerConfig
     block: type[EncoderBlock] = EncoderBlock  # another class here, and all blocks are made of that
     shows_attention = True
+    explained_by = ("occlusion", "gradients", "rollout")
 
     def __init__(
         self,

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'CHECKPOINT', 'FORMAT', 'SHIPPED', 'RUN_FILES', 'CheckpointCallback', 'read_checkpoint', 'InterruptCallback',
-           'versions', 'save_model', 'model_to_bytes', 'model_from_bytes', 'default_folder', 'train_run', 'load_run',
-           'data_of_run']
+           'versions', 'png_of', 'save_model', 'model_to_bytes', 'model_from_bytes', 'default_folder', 'train_run',
+           'load_run', 'data_of_run']
 
 # %% ../nbs/library/runs.ipynb #37871258
 import datetime
@@ -276,7 +276,7 @@ def _digest(data: Dataset) -> str:
     return hashlib.sha256(np.ascontiguousarray(data.x_train).tobytes() + data.y_train.tobytes()).hexdigest()
 
 # %% ../nbs/library/runs.ipynb #3771d7c4
-def _png(figure) -> bytes:
+def png_of(figure) -> bytes:
     "A matplotlib figure as the bytes of a PNG file."
     import matplotlib.pyplot as plt
 
@@ -290,10 +290,10 @@ def _save(out: Path, fitted: Fitted, metrics: dict, matrix: np.ndarray) -> dict:
     "Write the files of a run; metrics.json is written last, so if it exists the run is complete."
     metrics = {**metrics, "model_sha256": save_model(fitted.model, out / "model.keras")}
     if fitted.history:
-        atomic_write(out / "curves.png", _png(plot_curves(fitted.history, label=fitted.name)))
+        atomic_write(out / "curves.png", png_of(plot_curves(fitted.history, label=fitted.name)))
     else:
         (out / "history.csv").unlink(missing_ok=True)  # of a model that lost the comparison
-    atomic_write(out / "confusion.png", _png(plot_confusion(matrix, metrics["classes"])))
+    atomic_write(out / "confusion.png", png_of(plot_confusion(matrix, metrics["classes"])))
     atomic_write(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     (out / CHECKPOINT).unlink(missing_ok=True)  # no longer needed only at this point
     return metrics

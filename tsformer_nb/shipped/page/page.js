@@ -158,19 +158,29 @@
     }, 250);
   }
 
+  function borrowed(values, start, stop, other) {  // a piece of another series, moved and tilted until its ends meet
+    const changed = values.slice(), low = values[start] - other[start], high = values[stop - 1] - other[stop - 1];
+    for (let step = start; step < stop; step++)
+      changed[step] = other[step] + low + (high - low) * (step - start) / (stop - 1 - start);
+    return changed;
+  }
+
   function occlude(values, best, usual, mine) {  // one piece after the other, and other things in between
     const drops = [], rest = [], odds = (p) => Math.log((p + 1e-9) / (1 - p + 1e-9));  // near 100 % percents do not move
+    const own = +$("example").value, others = EXAMPLES.filter((_, n) => n !== own).slice(0, 4).map((one) => one.values);
+    if (!others.length) others.push(new Array(steps).fill(middle));
     let worst = 0;
     const next = () => {
       if (mine !== round || waiting) return;
-      const without = values.slice();
-      without.fill(middle, drops.length * piece(), (drops.length + 1) * piece());
-      const left = engine.predict(model, without).probabilities[best];
-      drops.push(odds(usual) - odds(left));
-      if (left <= Math.min(...rest)) worst = drops.length - 1;
-      rest.push(left);
+      const start = drops.length * piece(), stop = start + piece();
+      const left = others.map((other) => engine.predict(model, borrowed(values, start, stop, other)).probabilities[best]);
+      const mean = (found) => found.reduce((sum, one) => sum + one, 0) / found.length;
+      drops.push(odds(usual) - mean(left.map(odds)));
+      if (mean(left) <= Math.min(...rest)) worst = drops.length - 1;
+      rest.push(mean(left));
       const done = drops.length === parts();
       if (done || !calm) drawHidden(drops);
+      if (done) document.body.dataset.drops = JSON.stringify(drops);
       $("hide-said").textContent = done ? say(usual - rest[worst] < 0.001 ? "hide_nothing" : "hide_said",
         { from: worst * piece(), to: (worst + 1) * piece() - 1, p: (100 * rest[worst]).toFixed(1) }) : "";
       if (!done) setTimeout(next);
