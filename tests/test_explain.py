@@ -145,3 +145,5 @@ def test_without_the_training_series_the_others_of_the_file_serve(run, tmp_path)
     (tmp_path / "run" / "metrics.json").write_text(json.dumps({**about, "source": str(tmp_path / "gone.csv")}))
     said = command("explain", "run", "new.csv", "--method", "occlusion", cwd=tmp_path)
     assert said.returncode == 0 and "is compared with the others of new.csv" in said.stderr, said.stderr
+    said = command("explain", "run", "new.csv", cwd=tmp_path)  # the votes of kernels are compared with nothing
+    assert said.returncode == 0 and "is compared with" not in said.stderr, said.stderr

@@ -486,7 +486,8 @@ def explain_command(args: argparse.Namespace) -> None:
     if args.out and Path(args.out).suffix not in (".png", ".csv"):
         raise InputError(f"{args.out}: --out takes a picture (.png) or a table (.csv).")
     start_keras()
-    from tsformer_nb.explain import explain
+    from tsformer_nb.explain import WITHOUT_REFERENCES, explain
+    from tsformer_nb.fitting import as_series_model
     from tsformer_nb.runs import load_run
 
     model, metrics = load_run(args.run)
@@ -500,7 +501,9 @@ def explain_command(args: argparse.Namespace) -> None:
             raise InputError(f"{name} is no class of this run: its classes are {', '.join(names)}.")
     target, versus = (None if name is None else names.index(name) for name in (args.target, args.versus))
     asked, others = x[args.series - 1:args.series], np.delete(x, args.series - 1, axis=0)
-    explanation = explain(model, asked, _references(metrics, others, args), args.method, target, versus)
+    method = args.method or as_series_model(model).explained_by[0]
+    references = None if method in WITHOUT_REFERENCES else _references(metrics, others, args)
+    explanation = explain(model, asked, references, method, target, versus)
     print(_explained(explanation, names, found.channels, args.series))
     if args.out:
         atomic_write(Path(args.out), _as_file(explanation, found.channels, Path(args.out).suffix))

@@ -27,14 +27,13 @@ from .model import TSFormer
 
 # %% ../nbs/chapters/20_explain.ipynb #xp-odds
 def log_odds(
-    model: keras.Model,  # gives class probabilities
-    x: np.ndarray,  # (n_series, n_steps, n_channels)
-    target: np.ndarray,  # (n_series,) a class
-    versus: np.ndarray,  # (n_series,) another one
+    probabilities: np.ndarray,  # (n_series, n_classes)
+    target: int | np.ndarray,  # a class, or one for each series
+    versus: int | np.ndarray,  # another one
 ) -> np.ndarray:  # (n_series,) above 0: the first is more probable
-    "How much a model prefers one class to another: the difference of the logarithms of their probabilities."
-    logs = np.log(np.maximum(as_series_model(model).probabilities(x), 1e-30))  # (n_series, n_classes)
-    return np.take_along_axis(logs, np.stack([target, versus], axis=1), axis=1) @ [1., -1.]
+    "How much one class is preferred to another: the difference of the logarithms of their probabilities."
+    logs, series = np.log(np.maximum(probabilities, 1e-30)), np.arange(len(probabilities))  # (n_series, n_classes)
+    return logs[series, target] - logs[series, versus]
 
 # %% ../nbs/chapters/20_explain.ipynb #xp-piece
 def piece_of(
@@ -90,7 +89,7 @@ def occlusion(
             for other in references:
                 changed.append(series.copy())
                 changed[-1][start:stop, channel] = borrowed(series, start, stop, other)[:, channel]
-    ask = lambda x: log_odds(model, x, np.full(len(x), target), np.full(len(x), versus))
+    ask = lambda x: log_odds(as_series_model(model).probabilities(x), target, versus)
     left = ask(np.stack(changed)).reshape(n_channels, len(pieces), -1).mean(axis=2)  # (n_channels, n_pieces)
     sums, count = np.zeros((length, n_channels)), np.zeros((length, 1))
     for (start, stop), drop in zip(pieces, (ask(series[None]) - left).T):
@@ -269,7 +268,8 @@ def integrated_gradients(
             logs = ops.log(ops.maximum(ops.take(model(path, training=False), chosen, axis=1), 1e-30))
             margin = ops.sum(logs[:, 0] - logs[:, 1])
         found.append(tape.gradient(margin, path).numpy().mean(axis=0) * (series - begin))
-        before.append(log_odds(model, begin[None].astype(series.dtype), chosen[:1], chosen[1:])[0])
+        p = as_series_model(model).probabilities(begin[None].astype(series.dtype))  # (1, n_classes)
+        before.append(log_odds(p, target, versus)[0])
     return np.mean(found, axis=0), float(np.mean(before))
 
 # %% ../nbs/chapters/20_explain.ipynb #xp-rollout
@@ -358,8 +358,8 @@ def explain(
     weights = np.full(x.shape, np.nan)
     for row, (one, _) in zip(weights, found):
         row[:len(one)] = one
-    margin = log_odds(model, x, first, second)
-    return Explanation(x, weights, np.array([rest for _, rest in found]), margin, first, second, method)
+    elsewhere = np.array([rest for _, rest in found])
+    return Explanation(x, weights, elsewhere, log_odds(p, first, second), first, second, method)
 
 
 def _two_classes(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TASKS', 'CASES', 'pointing', 'pointing_by_chance', 'silenced', 'pointing_task', 'pointing_model', 'shuffled',
-           'measure_pointing', 'in_other_hands', 'piece_sums', 'removal', 'measure_removal']
+           'measure_pointing', 'side_by_side', 'in_other_hands', 'piece_sums', 'removal', 'measure_removal']
 
 # %% ../../nbs/lab/explanations.ipynb #xl-imports
 from dataclasses import replace
@@ -133,14 +133,22 @@ def measure_pointing(
     return rows
 
 # %% ../../nbs/lab/explanations.ipynb #xl-curve
+def side_by_side(
+    length: int,  # steps of a series
+) -> list[tuple[int, int]]:  # start and stop of each
+    "Pieces of a series that do not overlap."
+    edges = np.linspace(0, length, PIECES + 1).round().astype(int).tolist()
+    return list(zip(edges, edges[1:]))
+
+
 def in_other_hands(
     series: np.ndarray,  # (length, n_channels)
     other: np.ndarray,  # (n_steps, n_channels) the series to borrow from
     own: np.ndarray,  # (PIECES, n_channels) bool: which pieces stay
 ) -> np.ndarray:  # like series
     "A series of which some pieces are borrowed."
-    result, edges = series.copy(), np.linspace(0, len(series), PIECES + 1).round().astype(int)
-    for start, stop, kept in zip(edges, edges[1:], own):
+    result = series.copy()
+    for (start, stop), kept in zip(side_by_side(len(series)), own):
         result[start:stop, ~kept] = borrowed(series, start, stop, other)[:, ~kept]
     return result
 
@@ -149,8 +157,7 @@ def piece_sums(
     weights: np.ndarray,  # (length, n_channels)
 ) -> np.ndarray:  # (PIECES, n_channels)
     "The weights of each piece, added up."
-    edges = np.linspace(0, len(weights), PIECES + 1).round().astype(int)
-    return np.stack([weights[start:stop].sum(axis=0) for start, stop in zip(edges, edges[1:])])
+    return np.stack([weights[start:stop].sum(axis=0) for start, stop in side_by_side(len(weights))])
 
 
 def removal(
@@ -183,21 +190,19 @@ def measure_removal(
     model = load_run("FordA")[0] if data == "FordA" else fit(whole, CASES[data], {"seed": seed}).model
     x = whole.x_test[rng.permutation(len(whole.x_test))[:most]]
     references = whole.x_train[rng.permutation(len(whole.x_train))[:N_REFERENCES]]
-    found = {}
-    for method in ("random order", *as_series_model(model).explained_by):
-        made = explain(model, x, whole.x_train, None if method == "random order" else method, seed=seed)
-        sums = [rng.random((PIECES, x.shape[2])) if method == "random order" else piece_sums(one)
-                for one in made.weights]
-        found[method] = np.stack([removal(model, one, target, order, references)
-                                  for one, target, order in zip(x, made.target, sums)])  # (n, 2, PIECES + 1)
+    orders = {"random order": [rng.random((PIECES, x.shape[2])) for _ in x]}
+    for method in as_series_model(model).explained_by:
+        orders[method] = [*map(piece_sums, explain(model, x, whole.x_train, method, seed=seed).weights)]
+    best, found = predict(model, x).argmax(axis=1), {}
+    for method, sums in orders.items():
+        curves = np.stack([removal(model, *one, references) for one in zip(x, best, sums)])  # (n, 2, PIECES + 1)
+        found[method] = np.concatenate([curves, curves.mean(axis=2, keepdims=True)], axis=2)  # and the mean as the last
     rows = []
     for method, curves in found.items():
-        for step in (*range(PIECES + 1), "mean"):
-            here = curves.mean(axis=2) if step == "mean" else curves[:, :, step]                      # (n, 2)
-            chance = found["random order"]
-            ahead = here - (chance.mean(axis=2) if step == "mean" else chance[:, :, step])
+        ahead = curves - found["random order"]
+        for n, step in enumerate((*range(PIECES + 1), "mean")):
             row = {"data": data, "model": CASES[data], "method": method, "step": step}
-            for name, value, more in zip(("replaced", "put_back"), here.T, ahead.T):
+            for name, value, more in zip(("replaced", "put_back"), curves[:, :, n].T, ahead[:, :, n].T):
                 row |= {name: round(float(value.mean()), 4), f"{name}_ahead": round(float(more.mean()), 4),
                         f"{name}_half": round(t_interval(more)[1], 4)}
             rows.append({**row, "n_series": len(x), **stamp("tensorflow")})
