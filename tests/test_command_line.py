@@ -28,11 +28,11 @@ def trained(tmp_path_factory):
     return folder, first
 
 
-def test_train_leaves_the_five_files(trained):
+def test_train_leaves_its_files(trained):
     folder, said = trained
     run = folder / "runs" / "FordA_sample-collapsed-0"
     files = {path.name for path in run.iterdir()}
-    assert files == {"metrics.json", "history.csv", "curves.png", "confusion.png", "model.keras"}
+    assert files == {"metrics.json", "history.csv", "curves.png", "confusion.png", "model.keras", "doubt.npz"}
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["parameters"] < 100_000 and metrics["epochs"] == 1 and metrics["seed"] == 0
     assert f"test accuracy {metrics['test_accuracy']:.4f} raw" in said.stdout

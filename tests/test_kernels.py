@@ -35,7 +35,7 @@ def test_few_series_are_fitted_by_kernels(fitted, sample):
     folder, said = fitted
     out = folder / "runs" / "FordA_sample-auto-0"
     assert said.returncode == 0 and "kernels: " in said.stdout and "auto chose kernels: " in said.stdout, said.stderr
-    assert {path.name for path in out.iterdir()} == {"metrics.json", "confusion.png", "model.keras"}
+    assert {path.name for path in out.iterdir()} == {"metrics.json", "confusion.png", "model.keras", "doubt.npz"}
     model, metrics = load_run(out)
     assert metrics["model"] == "kernels" and metrics["test_accuracy"] > .7 and isinstance(model, KernelModel)
     right = predict(model, sample.x_test).argmax(axis=1) == sample.y_test

@@ -194,6 +194,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("run", metavar="RUN", help="a folder written by `train`")
     command.add_argument("--data", metavar="NAME|DIR|FILE", help="another data set than that of the run")
     command.add_argument("--test", metavar="FILE", help=TEST_FILE)
+    command.add_argument("--abstain", type=share, metavar="P", help="tell also how many series have a probability of "
+                         "at least P, and how many of these are right")
     _set_arguments(command)
     command = commands.add_parser("predict", help="predict the class of each series in a file or folder")
     command.add_argument("run", metavar="RUN", help="a folder written by `train`, or a file written by `export`")
@@ -202,6 +204,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--out", metavar="FILE", help="write a CSV file instead of standard output")
     command.add_argument("--intervals", action="store_true", help="of a log: one row for each stretch of one class, "
                          "not for each window")
+    command.add_argument("--abstain", type=share, metavar="P", help="give no label to series with a probability below "
+                         "P, nor to series unlike those in training")
+    command.add_argument("--coverage", type=share, metavar="SHARE", help="add a column with all classes that may be "
+                         "right: in this share of the series the true one is among them")
     _set_arguments(command)
     _explain_arguments(commands.add_parser("explain", help="show which steps of a series count for its class"))
     _export_arguments(commands.add_parser("export", help="export the model of a run for other programs"))
@@ -395,7 +401,7 @@ def train_command(args: argparse.Namespace) -> None:
 def evaluate_command(args: argparse.Namespace) -> None:
     "Print the figures of a saved run."
     start_keras()
-    from tsformer_nb.evaluation import evaluate
+    from tsformer_nb.evaluation import evaluate, predict
     from tsformer_nb.runs import load_run
 
     model, metrics = load_run(args.run)
@@ -406,7 +412,13 @@ def evaluate_command(args: argparse.Namespace) -> None:
     number = np.array([metrics["classes"].index(name) for name in data.classes])  # some of its classes may be absent
     data = replace(data, y_train=number[data.y_train], y_test=number[data.y_test], classes=tuple(metrics["classes"]))
     _check_shape(model, metrics, data.x_test, data.name)
-    print(_scores(evaluate(model, data)))
+    probabilities = predict(model, data.x_test)
+    print(_scores(evaluate(model, data, probabilities)))
+    if args.abstain is not None:
+        from tsformer_nb.doubt import labelled
+
+        sure, right = labelled(probabilities, data.y_test, args.abstain)
+        print(f"with a probability of at least {args.abstain:g}: {sure:.4f} of the series, accuracy {right:.4f}")
 
 # %% ../nbs/library/cli.ipynb #4c0e7b33
 def predict_command(args: argparse.Namespace) -> None:
@@ -416,6 +428,9 @@ def predict_command(args: argparse.Namespace) -> None:
     layout = layout_of(args)
     if args.intervals and not layout.window and not about.get("layout", {}).get("window"):
         raise InputError("--intervals needs a run that was trained with --window, or --window itself.")
+    if args.coverage is not None and (exported or args.intervals):
+        raise InputError("--coverage needs the folder of a run, for an exported file does not keep the series held out."
+                         if exported else "--coverage is for windows, not for stretches: leave out --intervals.")
     if not about:  # of the package or the hub; one that is not there is reported before its data
         start_keras()
         from tsformer_nb.runs import load_run
@@ -424,16 +439,24 @@ def predict_command(args: argparse.Namespace) -> None:
     found = fill_gaps(read_for_model(args.file, about, layout))
     _check_step(found, about.get("time_step", 0))
     _check_unlike(found, about)
+    doubts: dict = {}
     if model := exported:
         classes: Sequence = model.classes
         probabilities = model.predict(_unlabelled(found, model.about, args))
     else:
-        classes, probabilities = _predicted(found, args)
-    text = _as_intervals(classes, probabilities, found) if args.intervals else _as_csv(classes, probabilities, found)
+        classes, probabilities, doubts = _predicted(found, args)
+    if args.abstain is not None:
+        doubts["open"] = (probabilities.max(axis=1) < args.abstain) | doubts.get("unlike", False)
+    if args.intervals:
+        text = _as_intervals(classes, probabilities, found, args.abstain or 0)
+    else:
+        text = _as_csv(classes, probabilities, found, doubts)
     if args.out:
         atomic_write(Path(args.out), text.encode())
     else:
         print(text, end="")
+    if args.abstain is not None and not args.intervals:
+        print(_told(classes, probabilities, found, doubts, args.abstain), file=sys.stderr)
 
 
 def _about(run: Path) -> dict:
@@ -469,16 +492,56 @@ def _check_unlike(found: Recordings, about: dict) -> None:
                       "times as much as in training; are they in another unit?", InputWarning, stacklevel=2)
 
 
-def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, np.ndarray]:
-    "The classes of a run, and their probabilities for each series."
+def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, np.ndarray, dict]:
+    "The classes of a run, their probabilities for each series, and what there is to doubt."
     start_keras()
     from tsformer_nb.evaluation import predict
-    from tsformer_nb.runs import load_run
+    from tsformer_nb.runs import load_doubt, load_run
 
     model, metrics = load_run(args.run)
     x = _unlabelled(found, metrics, args)
     _check_shape(model, metrics, x, args.file)
-    return metrics["classes"], predict(model, x)
+    doubt = load_doubt(args.run)
+    if doubt is None and args.coverage is not None:
+        raise InputError(f"--coverage: {args.run} was saved by an older version, which kept no predictions for series "
+                         "held out: train again.")
+    probabilities = predict(model, x)
+    return metrics["classes"], probabilities, {} if doubt is None else _doubts(doubt, x, probabilities, found, args)
+
+
+def _doubts(doubt, x: np.ndarray, probabilities: np.ndarray, found: Recordings, args: argparse.Namespace) -> dict:
+    "What there is to doubt in predictions; series unlike those in training are reported."
+    doubts: dict = {"before": doubt}
+    if args.coverage is not None:
+        doubts["sets"] = doubt.sets(probabilities, args.coverage)
+    if (novelty := doubt.novelty) is not None:
+        doubts["familiarity"] = novelty.familiarity(x)
+        doubts["unlike"] = doubts["familiarity"] <= novelty.rate
+        if (places := np.flatnonzero(doubts["unlike"])).size:
+            named = found.names is not None and len({*found.names}) == len(x)
+            names = [str(found.names[n]) if named and found.names is not None else str(n + 1) for n in places]
+            more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+            warnings.warn(f"{found.path}: unlike all series in training, so do not rely on the class of "
+                          f"{', '.join(names[:10])}{more} ({len(names)} of {len(x)} series; chance makes about 1 in "
+                          f"{round(1 / novelty.rate)}).", InputWarning, stacklevel=2)
+    return doubts
+
+
+def _told(classes: Sequence, probabilities: np.ndarray, found: Recordings, doubts: dict, least: float) -> str:
+    "How many series have got a label, and how many of these are right, as far as that can be known."
+    from tsformer_nb.doubt import labelled
+
+    given = ~doubts["open"]
+    text = f"tsformer-nb: {given.sum()} of {len(given)} series get a label."
+    if "before" in doubts and len((before := doubts["before"]).truth):
+        sure, right = labelled(before.probabilities, before.truth, least)
+        text += f" Of the series left out in training it was {sure:.2f}, with accuracy {right:.2f}."
+    names = [*map(str, classes)]
+    if found.labels is not None and len(found.labels) == len(given) and {*map(str, found.labels)} <= {*names}:
+        right = np.array(names)[probabilities.argmax(axis=1)] == np.array([*map(str, found.labels)])
+        if given.any():
+            text += f" By the labels in the file, these have accuracy {right[given].mean():.4f}."
+    return text
 
 # %% ../nbs/library/cli.ipynb #cli-explain
 def explain_command(args: argparse.Namespace) -> None:
@@ -669,36 +732,42 @@ def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
                          f"{several}")
 
 
-def _as_csv(classes: Sequence, probabilities: np.ndarray, found: Recordings) -> str:
+def _as_csv(classes: Sequence, probabilities: np.ndarray, found: Recordings, doubts: dict) -> str:
     """Predictions as a table, a row for each series.
 
     In front stand its recording, if the file names it, and its number there, if there are several; for a window, its
-    first and last time or line.
+    first and last time or line. At the end stands what was asked for: all classes that may be right, and how familiar
+    the series is.
     """
     names, spans = found.names, found.spans
     several = spans is None and names is not None and len({*names}) < len(names)
+    asked = "familiarity" in doubts and bool({"open", "sets"} & {*doubts})
     counts: Counter = Counter()
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow([*(["recording"] * (names is not None)), *(["series"] * several), *(["from", "to"] * (
         spans is not None)), "predicted",
-                   *(f"p({name})" for name in classes)])
+                   *(f"p({name})" for name in classes), *["may be"] * ("sets" in doubts), *["familiarity"] * asked])
     for n, row in enumerate(probabilities):
         place = [*([] if names is None else [names[n]]), *([] if spans is None else spans[n])]
         if several:
             counts[place[0]] += 1
             place.append(counts[place[0]])
-        rows.writerow([*place, classes[row.argmax()], *(f"{p:.6f}" for p in row)])
+        label = "" if "open" in doubts and doubts["open"][n] else classes[row.argmax()]
+        may_be = ["|".join(str(classes[k]) for k in np.flatnonzero(doubts["sets"][n]))] if "sets" in doubts else []
+        rows.writerow([*place, label, *(f"{p:.6f}" for p in row), *may_be,
+                       *([f"{doubts['familiarity'][n]:.4f}"] if asked else [])])
     return text.getvalue()
 
 
-def _as_intervals(classes: Sequence, probabilities: np.ndarray, found: Recordings) -> str:
+def _as_intervals(classes: Sequence, probabilities: np.ndarray, found: Recordings, least: float) -> str:
     "Predictions of windows as a table, a row for each stretch of one class; where windows overlap, they are averaged."
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     names = found.names
     rows.writerow([*["recording"] * (names is not None), "from", "to", "predicted", "p"])
-    rows.writerows([*([] if names is None else [names[first]]), begin, end, classes[number], f"{p:.6f}"]
+    rows.writerows([*([] if names is None else [names[first]]), begin, end, classes[number] if p >= least else "",
+                    f"{p:.6f}"]
                    for begin, end, number, p, first in intervals(found, probabilities))
     return text.getvalue()
 

@@ -16,12 +16,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from . import doubt  # which comes later in the book
 from .data import Dataset
 from .evaluation import accuracy_and_loss
 from .fitting import as_series_model, fit
 from .io.files import InputError, InputWarning, atomic_write
 from .io.recordings import as_arrays, as_groups, as_labels, as_series, as_weights
-from .runs import CHECKPOINT, FORMAT, load_run, model_from_bytes, model_to_bytes, save_model
+from .runs import (
+    CHECKPOINT, DOUBT, FORMAT, load_doubt, load_run, model_from_bytes, model_to_bytes, save_doubt, save_model)
 from .training import class_weights
 
 # %% ../nbs/chapters/17_estimator.ipynb #0b10ea2d
@@ -179,6 +181,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         fitted = fit(data, self.model, self._recipe(), scaling=self.scaling, start=None if run is None else begun(run),
                      callbacks=getattr(self, "callbacks", None) or (), progress=self.verbose)
         self.model_, self.model_name_, self.history_ = fitted.model, fitted.name, fitted.history
+        self.doubt_ = doubt.Doubt.of(data, fitted.held_out, fitted.probabilities)
         if fitted.in_turn:
             said, truth = fitted.probabilities, numbers[fitted.held_out]
             self.history_ = {"accuracy_left_out": [accuracy_and_loss(said, truth)[0]]}
@@ -237,6 +240,32 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         others = None if references is None else self._series(references)
         return explain.explain(self.model_, self._series(X), others, method, number(target), number(versus))
 
+    def predict_set(
+        self,
+        X,  # as for `fit`
+        coverage: float = 0.9,  # share of sets that shall hold the true label
+    ) -> list:  # for each series, the labels that may be right
+        "Conformal sets; raises `InputError` if too few series were held out, or left out in turn."
+        found = self._known_doubt().sets(self.predict_proba(X), coverage)
+        return [self.classes_[one] for one in found]
+
+    def familiarity(
+        self,
+        X,  # as for `fit`
+    ) -> np.ndarray:  # (series,) up to about 0.01: unlike all training series
+        "Share of training series that are at least as far from the others; raises `InputError` if there were too few."
+        novelty = self._known_doubt().novelty
+        if novelty is None:
+            raise InputError("There were too few training series to tell what is unlike them.")
+        return novelty.familiarity(self._series(X))
+
+    def _known_doubt(self):
+        "What the fit has left for doubt; a copy of an older version has nothing."
+        check_is_fitted(self)
+        if getattr(self, "doubt_", None) is None:
+            raise InputError("This classifier was saved by an older version: fit it again.")
+        return self.doubt_
+
     # saving: in a folder, or copied with the model as the bytes of its `.keras` file
 
     def save(
@@ -264,6 +293,8 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
                  "n_timesteps": n_timesteps, "n_channels": n_channels, "n_features_in": int(self.n_features_in_),
                  "history": self.history_, "classifier": type(self).__name__, "estimator": plain,
                  "model_sha256": save_model(self.model_, folder / "model.keras")}
+        if getattr(self, "doubt_", None) is not None:  # None: in a copy of an older version
+            about["doubt_sha256"] = save_doubt(self.doubt_, folder / DOUBT)
         atomic_write(metrics, (json.dumps(about, indent=2) + "\n").encode())
 
     @classmethod
@@ -279,6 +310,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         kind, params = of_today(kinds.get(about.get("classifier"), cls), about["estimator"])
         known = kind(**params)
         known.model_, known.model_name_, known.history_ = model, about["model"], about["history"]
+        known.doubt_ = load_doubt(folder)
         known.classes_ = np.array(about["classes"], dtype=about["labels"])
         known.n_features_in_ = features_of(*as_series_model(model).series_shape)
         return known

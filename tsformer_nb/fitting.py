@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Fitted', 'Trained', 'SeriesModel', 'predict_in_batches', 'refuse_fork', 'PlainModel', 'as_series_model',
-           'PublishedModel', 'CollapsedModel', 'find_model', 'make_model', 'fit_by_gradients', 'fit']
+           'PublishedModel', 'CollapsedModel', 'find_model', 'make_model', 'tempered', 'temperature_for',
+           'fit_by_gradients', 'fit']
 
 # %% ../nbs/library/fitting.ipynb #f1770006
 import logging
@@ -76,6 +77,15 @@ class Trained:
         "Make a model, and train it."
         model = cls.for_data(data, recipe.seed, scaling)
         return fit_by_gradients(model if start is None else model.started_from(start), data, recipe, **options)
+
+    def calibrate(
+        self,
+        probabilities: np.ndarray,  # (n, n_classes) of series held out
+        truth: np.ndarray,  # (n,) their classes
+        weights: np.ndarray | None = None,  # (n,) how much each counts
+    ) -> tuple[np.ndarray, float]:  # their probabilities from now on, and the temperature
+        "Bring the probabilities of a trained model down to how often they are right; most models stay as they are."
+        return probabilities, 1.0
 
     def facts(self) -> dict:
         "Further facts about a fitted model."
@@ -279,6 +289,33 @@ def make_model(
     "A new model for a data set."
     return find_model(name).for_data(data, seed, scaling)
 
+# %% ../nbs/library/fitting.ipynb #fit-temp-c
+def tempered(
+    probabilities: np.ndarray,  # (n_series, n_classes)
+    temperature: float,  # above 1: less sure
+) -> np.ndarray:  # (n_series, n_classes)
+    "Probabilities after their logits are divided by a temperature."
+    from scipy.special import softmax  # here, not above: it takes a while to import
+
+    return softmax(np.log(np.maximum(probabilities, 1e-30)) / temperature, axis=1)
+
+
+def temperature_for(
+    probabilities: np.ndarray,  # (n_series, n_classes) of series that the model has not seen
+    truth: np.ndarray,  # (n_series,) class indices
+    weights: np.ndarray | None = None,  # (n_series,) how much each counts
+) -> float:  # from 0.1 to 10
+    "The temperature at which unseen series are most probable; the fewer there are, the nearer to 1."
+    from scipy.optimize import minimize_scalar
+
+    rows = np.arange(len(truth))
+
+    def surprise(log):
+        of_truth = tempered(probabilities, np.exp(log))[rows, truth]
+        return np.average(-np.log(np.maximum(of_truth, 1e-7)), weights=weights) * len(truth) + (log / .5) ** 2 / 2
+
+    return float(np.exp(minimize_scalar(surprise, bounds=(-np.log(10), np.log(10)), method="bounded").x))
+
 # %% ../nbs/library/fitting.ipynb #f177001d
 _logger = logging.getLogger(__name__)
 
@@ -299,8 +336,12 @@ def fit_by_gradients(
     history = train(model, inner, recipe, [*([progress_bar()] if progress else []), *callbacks], checkpoint, weights)
     seconds = checkpoint.seconds if checkpoint else time.perf_counter() - started
     asked = as_series_model(model)
-    found = asked.probabilities(inner.x_test) if len(held_out) else np.empty((0, data.n_classes))
-    return Fitted(model, history, held_out, found, asdict(recipe), asked.facts(), seconds=seconds)
+    found, facts = np.empty((0, data.n_classes)), asked.facts()
+    if len(held_out):
+        found = asked.probabilities(inner.x_test)
+        found, temperature = asked.calibrate(found, inner.y_test, own)
+        facts = {**facts, **({"temperature": round(temperature, 3)} if temperature != 1 else {})}
+    return Fitted(model, history, held_out, found, asdict(recipe), facts, seconds=seconds)
 
 # %% ../nbs/library/fitting.ipynb #f1770020
 def _choose(data: Dataset, recipe, checkpoint=None, **options) -> Fitted:

@@ -15,7 +15,7 @@ from keras import layers, ops
 from .attention import Positions
 from .data import Dataset
 from .encoder import EncoderBlock, PatchEmbedding, SpectrumEmbedding
-from .fitting import SeriesModel
+from .fitting import SeriesModel, tempered, temperature_for
 from .io.files import InputError
 from .io.recordings import lengths_of
 from .masking import masked_mean, pad_and_mask, scaled, tokens_of
@@ -180,6 +180,11 @@ class TSFormer(SeriesModel):
 
     def facts(self):
         return {"scaling": self.config.scaling}
+
+    def calibrate(self, probabilities, truth, weights=None):
+        temperature = temperature_for(probabilities, truth, weights)
+        self.classify.set_weights([one / temperature for one in self.classify.get_weights()])
+        return tempered(probabilities, temperature), temperature
 
     @property
     def in_javascript(self):  # the page's JavaScript knows no masks

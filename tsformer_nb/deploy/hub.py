@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..io.download import HUB, hub_refusals, split_address
 from ..io.files import FILES, InputError, atomic_write, sha256_of
-from ..runs import load_run, model_to_bytes
+from ..runs import load_run, model_to_bytes, place_of
 
 # %% ../../nbs/library/hub.ipynb #c896865a
 LEAK = {"FordA": ("The classes of FordA were rounded differently; noise of a hundredth of the spread hides it.",
@@ -57,7 +57,8 @@ def prepare(
     metrics.pop("test_source", None)  # do not publish a path of this machine
     atomic_write(folder / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     atomic_write(folder / "README.md", card_of(metrics, repo).encode())
-    for path in sorted([*Path(run).glob("model*.tflite"), *Path(run).glob("model*.onnx"), *Path(run).glob("c*.png")]):
+    patterns = ("doubt.npz", "model*.tflite", "model*.onnx", "c*.png")
+    for path in sorted(path for pattern in patterns for path in place_of(run).glob(pattern)):
         atomic_write(folder / path.name, path.read_bytes())
     return sorted(path.name for path in folder.iterdir())
 

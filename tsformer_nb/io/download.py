@@ -238,12 +238,15 @@ def hub_refusals(
 # %% ../../nbs/library/download.ipynb #5b9c7ded
 def fetch_run(
     address: str,  # hf://USER/NAME or hf://USER/NAME@REVISION
-) -> Path:  # a folder with metrics.json and model.keras
+) -> Path:  # a folder with metrics.json, model.keras and, of newer versions, doubt.npz
     "Fetch a run from the hub; raises `InputError` if that fails. `load_run` checks its content."
     repo, revision = split_address(address)
     with hub_refusals(repo):
         from huggingface_hub import HfApi, hf_hub_download
 
-        commit = HfApi().model_info(repo, revision=revision).sha  # both files from one state
-        paths = [Path(hf_hub_download(repo, name, revision=commit)) for name in ("metrics.json", "model.keras")]
-    return paths[0].parent
+        commit = HfApi().model_info(repo, revision=revision).sha  # all files from one state
+        fetch = lambda name: Path(hf_hub_download(repo, name, revision=commit))
+        about = fetch("metrics.json")
+        for name in ["model.keras", *["doubt.npz"] * (b"doubt_sha256" in about.read_bytes())]:
+            fetch(name)
+    return about.parent
