@@ -48,6 +48,8 @@ def test_sets_are_never_empty_and_grow_with_the_coverage():
     sets = [class_sets(p, set_threshold(p, truth, one)) for one in (0, .5, .9, .99)]
     assert sets[0].any(axis=1).all() and all((b | ~a).all() for a, b in zip(sets, sets[1:]))
     assert sets[0][np.arange(100), p.argmax(axis=1)].all()
+    with pytest.raises(InputError, match="a share from 0 to below 1"):
+        set_threshold(p, truth, 1.5)
     with pytest.raises(InputError, match="there is no coverage"):
         set_threshold(np.empty((0, 3)), np.empty(0, int), .5)
 
@@ -137,12 +139,12 @@ def test_a_terminal_tells_doubts(run):
     assert rows[5]["predicted"] == "" and float(rows[5]["familiarity"]) == .01
     assert all({*row["may be"].split("|")} <= {*"abc"} and row["may be"] for row in rows)
     told = said.stderr.splitlines()
-    assert "do not rely on the class of 6 (1 of 6 series" in told[0] and "1 in 100" in told[0]
-    assert "of 6 series get a label. Of the series left out in training it was" in told[-1]
+    assert "do not rely on the class of series 6 (1 of 6;" in told[0] and "1 in 100" in told[0]
+    assert "of 6 series get a label" in told[-1] and "1 are unlike" in told[-1] and "Of 99 series held out" in told[-1]
     said = command("predict", "run", "new.csv", "--abstain", "0", cwd=run)
     assert "these have accuracy" in said.stderr and "12 of 12" in said.stderr, said.stderr
     said = command("predict", "run", "odd.csv", cwd=run)
-    assert said.stdout.splitlines()[0] == "predicted,p(a),p(b),p(c)" and "class of 6" in said.stderr
+    assert said.stdout.splitlines()[0] == "predicted,p(a),p(b),p(c)" and "class of series 6" in said.stderr
 
 
 def test_evaluate_tells_what_a_threshold_gains(run):
@@ -164,13 +166,13 @@ def test_runs_of_older_versions_and_damaged_ones(run, tmp_path):
     about = json.loads(path.read_text())
     (tmp_path / "run" / "doubt.npz").write_bytes(b"no zip")
     said = command("predict", tmp_path / "run", run / "odd.csv")
-    assert said.returncode == 2 and "doubt.npz is not the file" in said.stderr
+    assert said.returncode == 2 and "doubt.npz is missing, or not the file" in said.stderr
     del about["doubt_sha256"]
     path.write_text(json.dumps(about))
     (tmp_path / "run" / "doubt.npz").unlink()
     assert load_doubt(tmp_path / "run") is None
     said = command("predict", tmp_path / "run", run / "odd.csv", "--abstain", ".6")
-    assert said.returncode == 0 and "get a label" in said.stderr and "class of 6" not in said.stderr
+    assert said.returncode == 0 and "is not known" in said.stderr and "class of series 6" not in said.stderr
     said = command("predict", tmp_path / "run", run / "odd.csv", "--coverage", ".9")
     assert said.returncode == 2 and "train again" in said.stderr
 

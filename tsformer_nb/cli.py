@@ -448,7 +448,10 @@ def predict_command(args: argparse.Namespace) -> None:
     if args.abstain is not None:
         doubts["open"] = (probabilities.max(axis=1) < args.abstain) | doubts.get("unlike", False)
     if args.intervals:
-        text = _as_intervals(classes, probabilities, found, args.abstain or 0)
+        if "open" in doubts:  # windows without a label stand for one class more, which has no name
+            votes = np.where(doubts["open"][:, None], 0, probabilities)
+            classes, probabilities = [*classes, ""], np.concatenate([votes, doubts["open"][:, None]], axis=1)
+        text = _as_intervals(classes, probabilities, found)
     else:
         text = _as_csv(classes, probabilities, found, doubts)
     if args.out:
@@ -522,7 +525,7 @@ def _doubts(doubt, x: np.ndarray, probabilities: np.ndarray, found: Recordings, 
             names = [str(found.names[n]) if named and found.names is not None else str(n + 1) for n in places]
             more = f" and {len(names) - 10} more" if len(names) > 10 else ""
             warnings.warn(f"{found.path}: unlike all series in training, so do not rely on the class of "
-                          f"{', '.join(names[:10])}{more} ({len(names)} of {len(x)} series; chance makes about 1 in "
+                          f"series {', '.join(names[:10])}{more} ({len(names)} of {len(x)}; chance makes about 1 in "
                           f"{round(1 / novelty.rate)}).", InputWarning, stacklevel=2)
     return doubts
 
@@ -531,13 +534,18 @@ def _told(classes: Sequence, probabilities: np.ndarray, found: Recordings, doubt
     "How many series have got a label, and how many of these are right, as far as that can be known."
     from tsformer_nb.doubt import labelled
 
-    given = ~doubts["open"]
-    text = f"tsformer-nb: {given.sum()} of {len(given)} series get a label."
+    given, unsure = ~doubts["open"], probabilities.max(axis=1) < least
+    text = f"tsformer-nb: {given.sum()} of {len(given)} series get a label; {unsure.sum()} are below {least:g}"
+    text += (f", {doubts['unlike'].sum()} are unlike those in training." if "unlike" in doubts else
+             ". Whether series are unlike those in training is not known: it takes the folder of a run of this "
+             "version, with enough training series.")
     if "before" in doubts and len((before := doubts["before"]).truth):
         sure, right = labelled(before.probabilities, before.truth, least)
-        text += f" Of the series left out in training it was {sure:.2f}, with accuracy {right:.2f}."
+        text += (f" Of {len(before.truth)} series held out or left out in training, {sure:.2f} have a probability of "
+                 f"at least {least:g}, with accuracy {right:.2f}.")
     names = [*map(str, classes)]
-    if found.labels is not None and len(found.labels) == len(given) and {*map(str, found.labels)} <= {*names}:
+    plain = found.labels is not None and found.spans is None  # a window may hold several labels
+    if plain and len(found.labels) == len(given) and {*map(str, found.labels)} <= {*names}:
         right = np.array(names)[probabilities.argmax(axis=1)] == np.array([*map(str, found.labels)])
         if given.any():
             text += f" By the labels in the file, these have accuracy {right[given].mean():.4f}."
@@ -760,14 +768,14 @@ def _as_csv(classes: Sequence, probabilities: np.ndarray, found: Recordings, dou
     return text.getvalue()
 
 
-def _as_intervals(classes: Sequence, probabilities: np.ndarray, found: Recordings, least: float) -> str:
+def _as_intervals(classes: Sequence, probabilities: np.ndarray, found: Recordings) -> str:
     "Predictions of windows as a table, a row for each stretch of one class; where windows overlap, they are averaged."
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     names = found.names
     rows.writerow([*["recording"] * (names is not None), "from", "to", "predicted", "p"])
-    rows.writerows([*([] if names is None else [names[first]]), begin, end, classes[number] if p >= least else "",
-                    f"{p:.6f}"]
+    rows.writerows([*([] if names is None else [names[first]]), begin, end, classes[number],
+                    f"{p:.6f}" if classes[number] != "" else ""]
                    for begin, end, number, p, first in intervals(found, probabilities))
     return text.getvalue()
 

@@ -67,6 +67,8 @@ def set_threshold(
     coverage: float,  # share of sets that shall hold the true class
 ) -> float:  # the least probability of a class in a set
     "The threshold of conformal sets; raises `InputError` if there are too few series for this coverage."
+    if not 0 <= coverage < 1:
+        raise InputError(f"coverage={coverage}: a share from 0 to below 1, such as 0.9.")
     rank = int((len(truth) + 1) * (1 - coverage) + 1e-9)  # so many series may miss their class
     if rank < 1:
         most = f"at most {len(truth) / (len(truth) + 1):.3g} is possible" if len(truth) else "there is no coverage"

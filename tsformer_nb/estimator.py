@@ -263,7 +263,8 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         "What the fit has left for doubt; a copy of an older version has nothing."
         check_is_fitted(self)
         if getattr(self, "doubt_", None) is None:
-            raise InputError("This classifier was saved by an older version: fit it again.")
+            raise InputError("This classifier keeps nothing to doubt by: an older version has saved it, or its fit has "
+                             "failed; fit it again.")
         return self.doubt_
 
     # saving: in a folder, or copied with the model as the bytes of its `.keras` file

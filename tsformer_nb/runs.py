@@ -457,8 +457,8 @@ def load_doubt(
     if not known:
         return None
     if not has_checksum(folder / DOUBT, known):
-        raise InputError(f"{folder / DOUBT} is not the file that {folder / 'metrics.json'} was written with: train "
-                         "again.")
+        raise InputError(f"{folder / DOUBT} is missing, or not the file that {folder / 'metrics.json'} was written "
+                         "with: train again.")
     return doubt_from_bytes((folder / DOUBT).read_bytes())
 
 # %% ../nbs/library/runs.ipynb #99670a9a
