@@ -412,9 +412,9 @@ def evaluate_command(args: argparse.Namespace) -> None:
     number = np.array([metrics["classes"].index(name) for name in data.classes])  # some of its classes may be absent
     data = replace(data, y_train=number[data.y_train], y_test=number[data.y_test], classes=tuple(metrics["classes"]))
     _check_shape(model, metrics, data.x_test, data.name)
-    probabilities = predict(model, data.x_test)
+    probabilities = predict(model, data.x_test) if len(data.x_test) else None  # then `evaluate` says what is missing
     print(_scores(evaluate(model, data, probabilities)))
-    if args.abstain is not None:
+    if args.abstain is not None and probabilities is not None:
         from tsformer_nb.doubt import labelled
 
         sure, right = labelled(probabilities, data.y_test, args.abstain)
@@ -499,12 +499,13 @@ def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, n
     "The classes of a run, their probabilities for each series, and what there is to doubt."
     start_keras()
     from tsformer_nb.evaluation import predict
-    from tsformer_nb.runs import load_doubt, load_run
+    from tsformer_nb.runs import load_doubt, load_run, place_of
 
-    model, metrics = load_run(args.run)
+    run = place_of(args.run)  # both from one state of a repository
+    model, metrics = load_run(run)
     x = _unlabelled(found, metrics, args)
     _check_shape(model, metrics, x, args.file)
-    doubt = load_doubt(args.run)
+    doubt = load_doubt(run)
     if doubt is None and args.coverage is not None:
         raise InputError(f"--coverage: {args.run} was saved by an older version, which kept no predictions for series "
                          "held out: train again.")
