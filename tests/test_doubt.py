@@ -2,6 +2,7 @@
 import csv
 import json
 import pickle
+import re
 import shutil
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 
 from conftest import command
 from tsformer_nb import KernelClassifier
-from tsformer_nb.data import Dataset, set_aside
+from tsformer_nb.data import Dataset, load_dataset, set_aside
 from tsformer_nb.doubt import (
     Doubt, NoveltyDetector, class_sets, descriptors, doubt_from_bytes, doubt_to_bytes, labelled, set_threshold)
 from tsformer_nb.evaluation import predict
@@ -115,6 +116,10 @@ def test_a_temperature_keeps_classes_and_stays_in_the_model():
     assert "temperature" not in fit(data, "collapsed", {"epochs": 1}).facts  # stays as it was published
 
 
+def labels_in(path):
+    return [line.split(",")[0] for line in path.read_text().splitlines()[1:]]
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     "A run of kernels, and tables of new series: with labels, and with a stranger."
@@ -126,6 +131,9 @@ def run(tmp_path_factory):
                                         *(["abc"[label], *one[:, 0]] for one, label in zip(x, y))])
     odd = np.concatenate([new.x_train[:5, :, 0], 5 * np.sign(np.sin(np.arange(60)))[None]])
     np.savetxt(folder / "odd.csv", odd, delimiter=",")
+    with open(folder / "odd_labelled.csv", "w", newline="") as file:
+        csv.writer(file).writerows([["label", *(f"t{n}" for n in range(60))], ["a", *odd[5]],
+                                    *(["abc"[label], *one[:, 0]] for one, label in zip(new.x_train, new.y_train))])
     train_run(replace(data, name="own", source=str(folder / "own.csv"), classes=tuple("abc")), "kernels",
               out=folder / "run", progress=False)
     return folder
@@ -140,21 +148,63 @@ def test_a_terminal_tells_doubts(run):
     assert all({*row["may be"].split("|")} <= {*"abc"} and row["may be"] for row in rows)
     told = said.stderr.splitlines()
     assert "do not rely on the class of series 6 (1 of 6;" in told[0] and "1 in 100" in told[0]
-    assert "of 6 series get a label" in told[-1] and "1 are unlike" in told[-1] and "Of 99 series held out" in told[-1]
+    assert "of 6 series get a label" in told[-2] and "1 are unlike" in told[-2] and "Of 99 series held out" in told[-2]
     said = command("predict", "run", "new.csv", "--abstain", "0", cwd=run)
     assert "these have accuracy" in said.stderr and "12 of 12" in said.stderr, said.stderr
     said = command("predict", "run", "odd.csv", cwd=run)
     assert said.stdout.splitlines()[0] == "predicted,p(a),p(b),p(c)" and "class of series 6" in said.stderr
 
 
-def test_evaluate_tells_what_a_threshold_gains(run):
-    said = command("evaluate", "run", "--abstain", ".5", cwd=run)
-    assert said.returncode == 0 and "with a probability of at least 0.5: " in said.stdout, said.stderr
+def test_evaluate_leaves_out_what_predict_leaves_out(run):
+    said = command("evaluate", "run", "--data", "odd_labelled.csv", "--abstain", ".5", "--json", cwd=run)
+    assert said.returncode == 0, said.stderr
+    figures = json.loads(said.stdout)
+    assert figures["unlike"] == 1 and figures["labelled"] == 12 and "13 series get a label" in said.stderr
+
+
+def test_sets_are_checked_where_labels_are_known(run):
+    said = command("predict", "run", "new.csv", "--coverage", ".9", "--json", cwd=run)
+    found = json.loads(said.stdout)
+    assert len(found["series"]) == 12 and all(row["may be"] and row["p(a)"] <= 1 for row in found["series"])
+    held = np.mean([one in row["may be"] for one, row in zip(labels_in(run / "new.csv"), found["series"])])
+    assert f"the true class is among them in {held:.4f}" in said.stderr and "this says nothing" in said.stderr
+
+
+def test_labels_that_are_no_classes_are_told(run):
+    text = (run / "new.csv").read_text().splitlines()
+    (run / "words.csv").write_text("\n".join([text[0], *(f"state {line}" for line in text[1:])]))
+    said = command("predict", "run", "words.csv", "--abstain", ".5", cwd=run)
+    assert "state a, state b, state c is no class of the run" in said.stderr and "by the labels" not in said.stderr
+
+
+def test_strangers_in_a_log_are_told_by_their_time(tmp_path):
+    rng = np.random.default_rng(0)
+    place = np.arange(60 * 40)
+    wave = lambda slow: np.sin(place[:1200] / slow) + .1 * rng.standard_normal(1200)
+    log = np.r_[wave(3), wave(7)]
+    rows = [["time", "v", "state"], *([f"{n / 10:.1f}", v, "ab"[int(n >= 1200)]] for n, v in zip(place, log))]
+    with open(tmp_path / "log.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    said = command("train", "--data", "log.csv", "--window", "40", "--hop", "20", "--model", "kernels", "--out", "run",
+                   cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    strange = np.where((place >= 400) & (place < 480), 9 * np.sign(np.sin(place)), log)
+    np.savetxt(tmp_path / "new.csv", np.c_[place / 10, strange], "%.4f", ",", header="time,v", comments="")
+    said = command("predict", "run", "new.csv", cwd=tmp_path)
+    assert len(said.stdout.splitlines()) == 1 + (2400 - 40) // 20 + 1  # none is lost
+    assert re.search(r"the windows .*40\.0+ to 43\.90*, 42\.0+ to 45\.90*", said.stderr), said.stderr
+
+
+def test_the_run_that_ships_knows_its_doubts(tmp_path):
+    data = load_dataset("sample")
+    np.savetxt(tmp_path / "new.csv", np.r_[data.x_test[:9, :, 0], [np.sin(np.arange(500) / 9)]], delimiter=",")
+    said = command("predict", "FordA", "new.csv", "--abstain", ".9", "--coverage", ".9", cwd=tmp_path)
+    assert said.returncode == 0 and "do not rely on the class of series 10 (1 of 10;" in said.stderr, said.stderr
 
 
 @pytest.mark.parametrize("options, sentence", [
-    (["--coverage", ".995"], "takes at least 199 series"), (["--coverage", "1"], "is not a share"),
-    (["--abstain", "x"], "is not a share")])
+    (["--coverage", ".995"], "takes at least 199 series"), (["--coverage", "1"], "is not a number from"),
+    (["--abstain", "x"], "is not a number from")])
 def test_doubts_that_cannot_be_had(options, sentence, run):
     said = command("predict", "run", "new.csv", *options, cwd=run)
     assert said.returncode == 2 and sentence in said.stderr.splitlines()[-1] and said.stdout == ""

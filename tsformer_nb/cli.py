@@ -6,7 +6,7 @@
 __all__ = ['SET', 'TEST_FILE', 'EXPLANATIONS', 'COMMANDS', 'Parser', 'number', 'steps_or_time', 'step_or_time', 'time_span',
            'share', 'layout_of', 'parser', 'messages_shown', 'error_sentence', 'interruptible', 'postponed', 'hidden',
            'start_keras', 'data_command', 'train_command', 'evaluate_command', 'predict_command', 'explain_command',
-           'export_command', 'publish_command', 'main', 'command']
+           'export_command', 'publish_command', 'as_json', 'main', 'command']
 
 # %% ../nbs/library/cli.ipynb #6dd0c97e
 import argparse
@@ -26,9 +26,11 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +93,7 @@ def share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to below 1, such as 0.2")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to below 1, such as 0.2")
     return value
 
 # %% ../nbs/library/cli.ipynb #a1004748
@@ -194,8 +196,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("run", metavar="RUN", help="a folder written by `train`")
     command.add_argument("--data", metavar="NAME|DIR|FILE", help="another data set than that of the run")
     command.add_argument("--test", metavar="FILE", help=TEST_FILE)
-    command.add_argument("--abstain", type=share, metavar="P", help="tell also how many series have a probability of "
-                         "at least P, and how many of these are right")
+    command.add_argument("--abstain", type=share, metavar="P", help="tell also how many series `predict --abstain P` "
+                         "would give a label, and how many of these are right")
     _set_arguments(command)
     command = commands.add_parser("predict", help="predict the class of each series in a file or folder")
     command.add_argument("run", metavar="RUN", help="a folder written by `train`, or a file written by `export`")
@@ -205,9 +207,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--intervals", action="store_true", help="of a log: one row for each stretch of one class, "
                          "not for each window")
     command.add_argument("--abstain", type=share, metavar="P", help="give no label to series with a probability below "
-                         "P, nor to series unlike those in training")
-    command.add_argument("--coverage", type=share, metavar="SHARE", help="add a column with all classes that may be "
-                         "right: in this share of the series the true one is among them")
+                         "P, nor to series unlike those in training; adds the column `familiarity`: the share of "
+                         "training series that are as far from the others")
+    command.add_argument("--coverage", type=share, metavar="SHARE", help="add the column `may be` with all classes "
+                         "that may be right: in this share of the series the true one is among them")
     _set_arguments(command)
     _explain_arguments(commands.add_parser("explain", help="show which steps of a series count for its class"))
     _export_arguments(commands.add_parser("export", help="export the model of a run for other programs"))
@@ -215,6 +218,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("run", metavar="RUN", help="a folder written by `train`")
     command.add_argument("address", metavar="hf://USER/NAME", help="target repository; log in with `hf auth login`")
     command.add_argument("--dry-run", action="store_true", help="only list the files that would be published")
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help="print the result as JSON, and all else to standard "
+                             "error")
     return top
 
 # %% ../nbs/library/cli.ipynb #a982fe63
@@ -339,14 +345,20 @@ def start_keras() -> None:
         raise InputError(f"Keras cannot start: {reason[0]}. Repair its installation{hint}.") from None
 
 # %% ../nbs/library/cli.ipynb #4fa2d981
-def data_command(args: argparse.Namespace) -> None:
+def data_command(args: argparse.Namespace) -> dict:
     "Describe a data set, and report its leaks."
-    data = _described(args)
+    data, files = _described(args)
     if data.roles and args.data not in NAMES:
         print(_columns(data.roles))
     if choose_scaling(data.x_train, data.y_train) == "series":
         warnings.warn(OWN_LEVELS, InputWarning, stacklevel=2)
-    print(report(check_data(data)))
+    findings = check_data(data)
+    print(report(findings))
+    counts = {part: {str(name): int(n) for name, n in zip(data.classes, np.bincount(y, minlength=data.n_classes))}
+              for part, y in (("training", data.y_train), ("test", data.y_test))}
+    return {"name": data.name, "files": files, "n_timesteps": data.n_timesteps, "n_channels": data.n_channels,
+            "series": counts, "columns": [role._asdict() for role in data.roles],
+            "findings": [asdict(one) for one in findings]}
 
 
 def _columns(roles: Sequence[Role]) -> str:
@@ -356,7 +368,7 @@ def _columns(roles: Sequence[Role]) -> str:
     return "\n".join("  " + "  ".join([*(f"{row[n]:<{widths[n]}}" for n in range(3)), row[3]]).rstrip() for row in rows)
 
 
-def _described(args: argparse.Namespace) -> Dataset:
+def _described(args: argparse.Namespace) -> tuple[Dataset, list[str]]:
     "Load a data set and print what it is, and of which files."
     data = load_dataset(args.data, args.test, layout_of(args))
     print(describe(data))
@@ -369,12 +381,12 @@ def _described(args: argparse.Namespace) -> Dataset:
             if not own:
                 files = [str(path) for path in find_files(args.data, args.test) if path]
     print("files: " + ", ".join(files), flush=True)
-    return data
+    return data, files
 
 # %% ../nbs/library/cli.ipynb #1b6c5e20
-def train_command(args: argparse.Namespace) -> None:
+def train_command(args: argparse.Namespace) -> dict:
     "Train a model and save the run."
-    data = _described(args)  # before Keras, which takes seconds
+    data, _ = _described(args)  # before Keras, which takes seconds
     findings = check_data(data, rules=bool(data.roles) and len(data.x_train) <= 2000)  # seconds, for one's own table
     if findings := [one for one in findings if one.what not in ("distinct values", "order in the file")]:
         print(report(findings), flush=True)
@@ -396,15 +408,17 @@ def train_command(args: argparse.Namespace) -> None:
         raise
     print(f"{_fitted(metrics)}\n{_scores(metrics)}")
     print(f"saved in {out}: {', '.join(name for name in runs.RUN_FILES if (out / name).exists())}")
+    return {"folder": out, **metrics}
 
 # %% ../nbs/library/cli.ipynb #a48a3b85
-def evaluate_command(args: argparse.Namespace) -> None:
+def evaluate_command(args: argparse.Namespace) -> dict:
     "Print the figures of a saved run."
     start_keras()
     from tsformer_nb.evaluation import evaluate, predict
-    from tsformer_nb.runs import load_run
+    from tsformer_nb.runs import load_doubt, load_run, place_of
 
-    model, metrics = load_run(args.run)
+    run = place_of(args.run)
+    model, metrics = load_run(run)
     data = _data_of(args, metrics)
     if not {*data.classes} <= {*metrics["classes"]}:
         raise InputError(f"{data.name} has the classes {list(data.classes)}, "
@@ -413,15 +427,16 @@ def evaluate_command(args: argparse.Namespace) -> None:
     data = replace(data, y_train=number[data.y_train], y_test=number[data.y_test], classes=tuple(metrics["classes"]))
     _check_shape(model, metrics, data.x_test, data.name)
     probabilities = predict(model, data.x_test) if len(data.x_test) else None  # then `evaluate` says what is missing
-    print(_scores(evaluate(model, data, probabilities)))
-    if args.abstain is not None and probabilities is not None:
-        from tsformer_nb.doubt import labelled
-
-        sure, right = labelled(probabilities, data.y_test, args.abstain)
-        print(f"with a probability of at least {args.abstain:g}: {sure:.4f} of the series, accuracy {right:.4f}")
+    figures = evaluate(model, data, probabilities)
+    print(_scores(figures))
+    if args.abstain is None or probabilities is None:
+        return figures
+    judged = _judged(load_doubt(run), data.x_test, probabilities, args)
+    print(_labels_told(judged, args.abstain, data.y_test))
+    return {**figures, **_labels_counted(judged, data.y_test)}
 
 # %% ../nbs/library/cli.ipynb #4c0e7b33
-def predict_command(args: argparse.Namespace) -> None:
+def predict_command(args: argparse.Namespace) -> dict:
     "Predict the class of each series in a file or folder."
     exported = load_exported(args.run) if Path(args.run).suffix in RUNTIMES else None  # without Keras
     about = exported.about if exported else _about(Path(args.run))
@@ -439,27 +454,26 @@ def predict_command(args: argparse.Namespace) -> None:
     found = fill_gaps(read_for_model(args.file, about, layout))
     _check_step(found, about.get("time_step", 0))
     _check_unlike(found, about)
-    doubts: dict = {}
-    if model := exported:
-        classes: Sequence = model.classes
-        probabilities = model.predict(_unlabelled(found, model.about, args))
+    if exported:
+        classes: Sequence = exported.classes
+        judged = _judged(None, found.x, exported.predict(_unlabelled(found, exported.about, args)), args)
     else:
-        classes, probabilities, doubts = _predicted(found, args)
-    if args.abstain is not None:
-        doubts["open"] = (probabilities.max(axis=1) < args.abstain) | doubts.get("unlike", False)
-    if args.intervals:
-        if "open" in doubts:  # windows without a label stand for one class more, which has no name
-            votes = np.where(doubts["open"][:, None], 0, probabilities)
-            classes, probabilities = [*classes, ""], np.concatenate([votes, doubts["open"][:, None]], axis=1)
-        text = _as_intervals(classes, probabilities, found)
-    else:
-        text = _as_csv(classes, probabilities, found, doubts)
+        classes, judged = _predicted(found, args)
+    _report_strangers(judged, found)
+    table = _intervals_of(classes, judged, found) if args.intervals else _rows_of(classes, judged, found)
     if args.out:
-        atomic_write(Path(args.out), text.encode())
-    else:
-        print(text, end="")
-    if args.abstain is not None and not args.intervals:
-        print(_told(classes, probabilities, found, doubts, args.abstain), file=sys.stderr)
+        atomic_write(Path(args.out), _as_csv(table))
+    elif not args.json:
+        print(_as_csv(table).decode(), end="")
+    counts: dict = {}
+    if not args.intervals:
+        truth = _truth_in(found, classes)
+        if args.abstain is not None:
+            print(f"tsformer-nb: {_labels_told(judged, args.abstain, truth)}", file=sys.stderr)
+            counts |= _labels_counted(judged, truth)
+        if args.coverage is not None:
+            print(f"tsformer-nb: {_sets_told(judged, args.coverage, truth)}", file=sys.stderr)
+    return {**counts, "series": [dict(zip(table[0], row)) for row in table[1:]]}
 
 
 def _about(run: Path) -> dict:
@@ -495,8 +509,8 @@ def _check_unlike(found: Recordings, about: dict) -> None:
                       "times as much as in training; are they in another unit?", InputWarning, stacklevel=2)
 
 
-def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, np.ndarray, dict]:
-    "The classes of a run, their probabilities for each series, and what there is to doubt."
+def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, "_Judged"]:
+    "The classes of a run, and what it predicts for each series."
     start_keras()
     from tsformer_nb.evaluation import predict
     from tsformer_nb.runs import load_doubt, load_run, place_of
@@ -509,51 +523,105 @@ def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, n
     if doubt is None and args.coverage is not None:
         raise InputError(f"--coverage: {args.run} was saved by an older version, which kept no predictions for series "
                          "held out: train again.")
-    probabilities = predict(model, x)
-    return metrics["classes"], probabilities, {} if doubt is None else _doubts(doubt, x, probabilities, found, args)
+    return metrics["classes"], _judged(doubt, x, predict(model, x), args)
+
+# %% ../nbs/library/cli.ipynb #cli-judged
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    "Predictions, and what there is to doubt in them; None: not asked for, or not known."
+    probabilities: np.ndarray  # (n_series, n_classes)
+    before: Any = None  # the `Doubt` that the run keeps
+    familiarity: Any = None  # (n_series,)
+    unlike: Any = None  # (n_series,) bool: strangers
+    unsure: Any = None  # (n_series,) bool: less probable than asked
+    sets: Any = None  # (n_series, n_classes) bool: all classes that may be right
+
+    @property
+    def unlabelled(self):  # (n_series,) bool, or None if all are to get a label
+        return self.unsure if self.unsure is None or self.unlike is None else self.unsure | self.unlike
 
 
-def _doubts(doubt, x: np.ndarray, probabilities: np.ndarray, found: Recordings, args: argparse.Namespace) -> dict:
-    "What there is to doubt in predictions; series unlike those in training are reported."
-    doubts: dict = {"before": doubt}
-    if args.coverage is not None:
-        doubts["sets"] = doubt.sets(probabilities, args.coverage)
-    if (novelty := doubt.novelty) is not None:
-        doubts["familiarity"] = novelty.familiarity(x)
-        doubts["unlike"] = doubts["familiarity"] <= novelty.rate
-        if (places := np.flatnonzero(doubts["unlike"])).size:
-            named = found.names is not None and len({*found.names}) == len(x)
-            names = [str(found.names[n]) if named and found.names is not None else str(n + 1) for n in places]
-            more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-            warnings.warn(f"{found.path}: unlike all series in training, so do not rely on the class of "
-                          f"series {', '.join(names[:10])}{more} ({len(names)} of {len(x)}; chance makes about 1 in "
-                          f"{round(1 / novelty.rate)}).", InputWarning, stacklevel=2)
-    return doubts
+def _judged(doubt, x: np.ndarray, probabilities: np.ndarray, args: argparse.Namespace) -> _Judged:
+    "What there is to doubt in predictions, as far as the run and the options tell."
+    novelty, coverage = doubt and doubt.novelty, getattr(args, "coverage", None)
+    familiarity = novelty and novelty.familiarity(x)
+    return _Judged(probabilities, doubt, familiarity, novelty and familiarity <= novelty.rate,
+                   None if args.abstain is None else probabilities.max(axis=1) < args.abstain,
+                   None if coverage is None else doubt.sets(probabilities, coverage))
 
 
-def _told(classes: Sequence, probabilities: np.ndarray, found: Recordings, doubts: dict, least: float) -> str:
-    "How many series have got a label, and how many of these are right, as far as that can be known."
+def _report_strangers(judged: _Judged, found: Recordings) -> None:
+    "Report series unlike those in training, by name, by time, or by number."
+    if judged.unlike is None or not (places := np.flatnonzero(judged.unlike)).size:
+        return
+    if found.spans is not None:
+        kind, names = "the windows", [f"{first} to {last}" for first, last in found.spans[places[:10]]]
+    elif found.names is not None and len({*found.names}) == len(judged.unlike):
+        kind, names = "series", [str(found.names[n]) for n in places[:10]]
+    else:
+        kind, names = "series", [str(n + 1) for n in places[:10]]
+    more = f" and {len(places) - 10} more" if len(places) > 10 else ""
+    warnings.warn(f"{found.path}: unlike all series in training, so do not rely on the class of {kind} "
+                  f"{', '.join(names)}{more} ({len(places)} of {len(judged.unlike)}; chance makes about 1 in "
+                  f"{round(1 / judged.before.novelty.rate)}).", InputWarning, stacklevel=2)
+
+
+def _truth_in(found: Recordings, classes: Sequence) -> np.ndarray | None:
+    "The class numbers of the labels in a file, if it has a label for each series and all are classes of the run."
+    if found.labels is None or found.spans is not None:  # a window may hold several labels
+        return None
+    names, labels = [*map(str, classes)], [*map(str, found.labels)]
+    if strange := sorted({*labels} - {*names}):
+        warnings.warn(f"{found.path} has labels, but {', '.join(strange[:3])} is no class of the run (its classes are "
+                      f"{', '.join(names[:8])}), so predictions are not compared with them.", InputWarning,
+                      stacklevel=2)
+        return None
+    return np.array([names.index(one) for one in labels])
+
+
+def _labels_counted(judged: _Judged, truth: np.ndarray | None) -> dict:
+    "How many series get a label, and how many of these are right."
+    given = ~judged.unlabelled
+    counts: dict = {"labelled": int(given.sum()), "unsure": int(judged.unsure.sum())}
+    if judged.unlike is not None:
+        counts["unlike"] = int(judged.unlike.sum())
+    if truth is not None and given.any():
+        counts["accuracy_labelled"] = float((judged.probabilities.argmax(axis=1) == truth)[given].mean())
+    return counts
+
+
+def _labels_told(judged: _Judged, least: float, truth: np.ndarray | None) -> str:
+    "The same in words, and what the series held out in training promise."
     from tsformer_nb.doubt import labelled
 
-    given, unsure = ~doubts["open"], probabilities.max(axis=1) < least
-    text = f"tsformer-nb: {given.sum()} of {len(given)} series get a label; {unsure.sum()} are below {least:g}"
-    text += (f", {doubts['unlike'].sum()} are unlike those in training." if "unlike" in doubts else
+    counts = _labels_counted(judged, truth)
+    text = f"{counts['labelled']} of {len(judged.unsure)} series get a label; {counts['unsure']} are below {least:g}"
+    text += (f", {counts['unlike']} are unlike those in training." if "unlike" in counts else
              ". Whether series are unlike those in training is not known: it takes the folder of a run of this "
              "version, with enough training series.")
-    if "before" in doubts and len((before := doubts["before"]).truth):
-        sure, right = labelled(before.probabilities, before.truth, least)
-        text += (f" Of {len(before.truth)} series held out or left out in training, {sure:.2f} have a probability of "
-                 f"at least {least:g}, with accuracy {right:.2f}.")
-    names = [*map(str, classes)]
-    plain = found.labels is not None and found.spans is None  # a window may hold several labels
-    if plain and len(found.labels) == len(given) and {*map(str, found.labels)} <= {*names}:
-        right = np.array(names)[probabilities.argmax(axis=1)] == np.array([*map(str, found.labels)])
-        if given.any():
-            text += f" By the labels in the file, these have accuracy {right[given].mean():.4f}."
+    if judged.before is not None and len(judged.before.truth):
+        sure, right = labelled(judged.before.probabilities, judged.before.truth, least)
+        text += (f" Of {len(judged.before.truth)} series held out or left out in training, {sure:.2f} have a "
+                 f"probability of at least {least:g}, with accuracy {right:.2f}.")
+    if "accuracy_labelled" in counts:
+        text += f" By the labels that are known, these have accuracy {counts['accuracy_labelled']:.4f}."
     return text
 
+
+def _sets_told(judged: _Judged, coverage: float, truth: np.ndarray | None) -> str:
+    "What the column of all classes that may be right holds."
+    text = (f"with a coverage of {coverage:g}, {judged.sets.sum(axis=1).mean():.2f} classes on average may be right; "
+            "of series unlike those in training this says nothing.")
+    if truth is not None:
+        text += f" By the labels in the file, the true class is among them in {_covered(judged.sets, truth):.4f}."
+    return text
+
+
+def _covered(sets: np.ndarray, truth: np.ndarray) -> float:  # share of sets that hold the true class
+    return float(sets[np.arange(len(truth)), truth].mean())
+
 # %% ../nbs/library/cli.ipynb #cli-explain
-def explain_command(args: argparse.Namespace) -> None:
+def explain_command(args: argparse.Namespace) -> dict:
     "Show which steps of a series count for its class."
     if args.out and Path(args.out).suffix not in (".png", ".csv"):
         raise InputError(f"{args.out}: --out takes a picture (.png) or a table (.csv).")
@@ -579,6 +647,9 @@ def explain_command(args: argparse.Namespace) -> None:
     print(_explained(explanation, names, found.channels, args.series))
     if args.out:
         atomic_write(Path(args.out), _as_file(explanation, found.channels, Path(args.out).suffix))
+    return {"series": args.series, "class": names[explanation.target[0]], "against": names[explanation.versus[0]],
+            "log_odds": float(explanation.log_odds[0]), "method": explanation.method,
+            "weights": explanation.weights[0], "elsewhere": float(explanation.elsewhere[0])}
 
 
 def _references(metrics: dict, others: np.ndarray, args: argparse.Namespace) -> np.ndarray:
@@ -628,7 +699,7 @@ def _as_file(explanation, channels: Sequence[str], kind: str) -> bytes:
     return text.getvalue().encode()
 
 # %% ../nbs/library/cli.ipynb #45721d7b
-def export_command(args: argparse.Namespace) -> None:
+def export_command(args: argparse.Namespace) -> dict:
     "Write a run's model in other formats, each tested before it is kept."
     start_keras()
     from tsformer_nb.deploy.export import export_run
@@ -636,14 +707,16 @@ def export_command(args: argparse.Namespace) -> None:
 
     other = _data_of(args, load_run(args.run)[1]) if args.data or args.test else None
     formats = None if args.format == "all" else [args.format]
-    for file in export_run(args.run, formats, args.out, args.float16, args.batch, args.attention, other):
+    files = export_run(args.run, formats, args.out, args.float16, args.batch, args.attention, other)
+    for file in files:
         print(f"{file['path']}: {file['bytes']:,} bytes; tested on {file['series']} series, differs by "
               f"at most {file['difference']:.0e} from Keras")
         if (page := file["path"].with_name("index.html")).exists():
             print(f"the page that shows it: {page}")
+    return {"files": files}
 
 
-def publish_command(args: argparse.Namespace) -> None:
+def publish_command(args: argparse.Namespace) -> dict:
     "Put a run on the hub, in one commit."
     start_keras()
     from tsformer_nb.deploy.hub import publish_run
@@ -651,6 +724,7 @@ def publish_command(args: argparse.Namespace) -> None:
     names, address = publish_run(args.run, args.address, args.dry_run)
     print(f"{'would publish' if args.dry_run else 'published'} {', '.join(names)}")
     print(f"{'to' if args.dry_run else 'load it with load_run:'} {address}")
+    return {"files": names, "address": address, "published": not args.dry_run}
 
 
 COMMANDS = {"data": data_command, "train": train_command, "evaluate": evaluate_command, "predict": predict_command,
@@ -741,46 +815,73 @@ def _check_shape(model, metrics: dict, x: np.ndarray, where: str) -> None:
                          f"{several}")
 
 
-def _as_csv(classes: Sequence, probabilities: np.ndarray, found: Recordings, doubts: dict) -> str:
-    """Predictions as a table, a row for each series.
+def _rows_of(classes: Sequence, judged: _Judged, found: Recordings) -> list[list]:
+    """Predictions as a table, its first row the names of columns, then a row for each series.
 
     In front stand its recording, if the file names it, and its number there, if there are several; for a window, its
     first and last time or line. At the end stands what was asked for: all classes that may be right, and how familiar
     the series is.
     """
-    names, spans = found.names, found.spans
+    names, spans, unlabelled = found.names, found.spans, judged.unlabelled
     several = spans is None and names is not None and len({*names}) < len(names)
-    asked = "familiarity" in doubts and bool({"open", "sets"} & {*doubts})
+    asked = judged.familiarity is not None and (judged.unsure is not None or judged.sets is not None)
     counts: Counter = Counter()
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([*(["recording"] * (names is not None)), *(["series"] * several), *(["from", "to"] * (
-        spans is not None)), "predicted",
-                   *(f"p({name})" for name in classes), *["may be"] * ("sets" in doubts), *["familiarity"] * asked])
-    for n, row in enumerate(probabilities):
+    head = [*["recording"] * (names is not None), *["series"] * several, *["from", "to"] * (spans is not None),
+            "predicted", *(f"p({name})" for name in classes), *["may be"] * (judged.sets is not None),
+            *["familiarity"] * asked]
+    table: list[list] = [head]
+    for n, row in enumerate(judged.probabilities):
         place = [*([] if names is None else [names[n]]), *([] if spans is None else spans[n])]
         if several:
             counts[place[0]] += 1
             place.append(counts[place[0]])
-        label = "" if "open" in doubts and doubts["open"][n] else classes[row.argmax()]
-        may_be = ["|".join(str(classes[k]) for k in np.flatnonzero(doubts["sets"][n]))] if "sets" in doubts else []
-        rows.writerow([*place, label, *(f"{p:.6f}" for p in row), *may_be,
-                       *([f"{doubts['familiarity'][n]:.4f}"] if asked else [])])
-    return text.getvalue()
+        label = "" if unlabelled is not None and unlabelled[n] else classes[row.argmax()]
+        sets = [] if judged.sets is None else [[str(classes[k]) for k in np.flatnonzero(judged.sets[n])]]
+        table.append([*place, label, *(Decimal(f"{p:.6f}") for p in row), *sets,
+                      *([Decimal(f"{judged.familiarity[n]:.4f}")] if asked else [])])
+    return table
 
 
-def _as_intervals(classes: Sequence, probabilities: np.ndarray, found: Recordings) -> str:
+def _intervals_of(classes: Sequence, judged: _Judged, found: Recordings) -> list[list]:
     "Predictions of windows as a table, a row for each stretch of one class; where windows overlap, they are averaged."
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
+    probabilities = judged.probabilities
+    if (unlabelled := judged.unlabelled) is not None:  # these stand for one class more, which has no name
+        votes = np.where(unlabelled[:, None], 0, probabilities)
+        classes, probabilities = [*classes, ""], np.concatenate([votes, unlabelled[:, None]], axis=1)
     names = found.names
-    rows.writerow([*["recording"] * (names is not None), "from", "to", "predicted", "p"])
-    rows.writerows([*([] if names is None else [names[first]]), begin, end, classes[number],
-                    f"{p:.6f}" if classes[number] != "" else ""]
-                   for begin, end, number, p, first in intervals(found, probabilities))
-    return text.getvalue()
+    rows = [[*([] if names is None else [names[first]]), begin, end, classes[number],
+             Decimal(f"{p:.6f}") if classes[number] != "" else ""]
+            for begin, end, number, p, first in intervals(found, probabilities)]
+    return [[*["recording"] * (names is not None), "from", "to", "predicted", "p"], *rows]
+
+
+def _as_csv(table: list[list]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        ["|".join(cell) if isinstance(cell, list) else cell for cell in row] for row in table)
+    return text.getvalue().encode()
 
 # %% ../nbs/library/cli.ipynb #aa812cb9
+def as_json(
+    value: Any,  # of lists, dictionaries, arrays and plain values
+) -> str:
+    "A result for other programs; what is not finite is null."
+    def plain(value):
+        if isinstance(value, dict):
+            return {str(key): plain(one) for key, one in value.items()}
+        if isinstance(value, np.ndarray):
+            return plain(value.tolist())
+        if isinstance(value, (list, tuple)):
+            return [plain(one) for one in value]
+        if isinstance(value, np.generic):
+            return plain(value.item())
+        if isinstance(value, (float, Decimal)):
+            return float(value) if np.isfinite(float(value)) else None
+        return value if isinstance(value, (str, int, type(None))) else str(value)
+
+    return json.dumps(plain(value), indent=2, ensure_ascii=False)
+
+
 def main(
     arguments: list[str] | None = None,  # None: those of the command line
 ) -> int:  # exit status: 0, 2 after an error the user can fix, 130 after Ctrl-C
@@ -791,7 +892,10 @@ def main(
     try:
         with interruptible(), messages_shown():
             args = parser().parse_args(arguments)
-            COMMANDS[args.command](args)
+            with contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext():
+                result = COMMANDS[args.command](args)
+            if args.json:
+                print(as_json(result))
     except KeyboardInterrupt:
         print("tsformer-nb: stopped.", file=sys.stderr)
         return 130

@@ -71,7 +71,8 @@ def set_threshold(
         raise InputError(f"coverage={coverage}: a share from 0 to below 1, such as 0.9.")
     rank = int((len(truth) + 1) * (1 - coverage) + 1e-9)  # so many series may miss their class
     if rank < 1:
-        most = f"at most {len(truth) / (len(truth) + 1):.3g} is possible" if len(truth) else "there is no coverage"
+        most = (f"at most {len(truth) / (len(truth) + 1):.3g} is possible" if len(truth) else
+                "there is no coverage: a training with a validation share of 0 holds none out")
         raise InputError(f"A coverage of {coverage:g} takes at least {round(1 / (1 - coverage)) - 1} series that were "
                          f"held out or left out in training; with {len(truth)}, {most}.")
     of_truth = probabilities[np.arange(len(truth)), truth]

@@ -283,8 +283,7 @@ def _windows_of(folder: Path, series: list[np.ndarray], layout: Layout, step: fl
 
     window = steps(layout.window, "--window")
     hop = steps(layout.hop, "--hop") if layout.hop else window
-    places = [window_starts(np.zeros(len(values), int), window, hop) if alone else
-              (np.arange(0, len(values) - window + 1, hop), np.zeros(len(values), int)) for values in series]
+    places = [window_starts(np.zeros(len(values), int), window, hop, stretches=alone) for values in series]
     cut = [[values[start:start + window] for start in starts] for values, (starts, _) in zip(series, places)]
     if lost := [path for path, windows in zip(paths, cut) if not windows]:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""

@@ -173,7 +173,7 @@ def read_windows(
         return once_resampled(read_windows, table, roles, segment, seconds, layout, labelled)
     window = _steps_in(table, roles, layout.window, "--window", usual)
     hop = _steps_in(table, roles, layout.hop, "--hop", usual) if layout.hop else window
-    starts, stretch = window_starts(segment[rows], window, hop)
+    starts, stretch = window_starts(segment[rows], window, hop, stretches=labelled is True)
     if not len(starts):
         raise TooShort(f"{table.path}: no stretch of one label is {window} steps long; use a shorter --window."
                        if labelled is True else f"{table.path}: no stretch without a gap is {window} steps long, and "
@@ -262,14 +262,16 @@ def window_starts(
     segment: np.ndarray,  # (n_rows,) no window crosses a change of it
     window: int,  # rows of a window
     hop: int,  # rows from one window to the next
+    stretches: bool = True,  # False: windows are not to be split, so they may lie anywhere
 ) -> tuple[np.ndarray, np.ndarray]:  # (n_windows,) the row where each starts, and the row where its stretch does
-    "Where windows start; a stretch is eight windows long."
+    "Where windows start; none crosses the end of a stretch, which is eight windows long."
     borders = np.flatnonzero(np.diff(segment)) + 1
     starts: list[int] = []
     stretch: list[int] = []
     for first, last in zip([0, *borders], [*borders, len(segment)]):
-        for begin in range(first, last, STRETCH * window):
-            inside = range(begin, min(begin + STRETCH * window, last) - window + 1, hop)
+        length = STRETCH * window if stretches else last - first
+        for begin in range(first, last, length):
+            inside = range(begin, min(begin + length, last) - window + 1, hop)
             starts += inside
             stretch += [begin] * len(inside)
     return np.array(starts, int), np.array(stretch, int)
