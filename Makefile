@@ -47,8 +47,8 @@ archive: .venv/.bench            ## 51 data sets, three seeds, beside MiniRocket
 	$(BIN)/python -c "$(ALOUD); from tsformer_nb.lab.ucr_benchmark import run_benchmark, summarised; \
 	                  print(summarised(run_benchmark('runs/archive.csv')))"
 
-search: .venv/.bench             ## go on with the search for a better TSFormer
-	$(BIN)/python -c "from tsformer_nb.lab.search import search; search(20)"
+search: .venv/.bench             ## search anew for a better TSFormer (an hour); begun anew, it goes on in runs/search
+	$(BIN)/python -c "from tsformer_nb.lab.search import search; search(60)"
 
 notebooks: .venv/.book           ## after an edit: export, run every notebook, save its outputs, clean, write the README
 	$(BIN)/nbdev_export

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import doubt  # which comes later in the book
 from .data import Dataset
 from .evaluation import accuracy_and_loss
-from .fitting import as_series_model, fit
+from .fitting import as_series_model, fit, settings_of
 from .io.files import InputError, InputWarning, atomic_write
 from .io.recordings import as_arrays, as_groups, as_labels, as_series, as_weights
 from .runs import (
@@ -99,6 +99,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         dither: float | None = None,  # noise in training, in standard deviations of the data; None: that of the recipe
         callbacks: list | None = None,  # of Keras, called during training
         warm_start_from: str | Path | None = None,  # a run whose model training starts from
+        settings: dict | None = None,  # further ones by name, as `tune` finds them: {"num_blocks": 3}
         verbose: bool = False,  # show a progress bar on standard error
         random_state=0,  # a number, None, or a `RandomState`
     ):
@@ -111,6 +112,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         self.dither = dither
         self.callbacks = callbacks
         self.warm_start_from = warm_start_from
+        self.settings = settings
         self.verbose = verbose
         self.random_state = random_state
 
@@ -177,9 +179,11 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
                              "with a series that counts.")
         # with a source, for `arranged` has said all about the axes
         data = Dataset("X", x, numbers, source="X", groups=groups, weights=weights)
-        run = getattr(self, "warm_start_from", None)
-        fitted = fit(data, self.model, self._recipe(), scaling=self.scaling, start=None if run is None else begun(run),
-                     callbacks=getattr(self, "callbacks", None) or (), progress=self.verbose)
+        run, settings = getattr(self, "warm_start_from", None), getattr(self, "settings", None) or {}
+        recipe, sizes = settings_of(self.model, settings) if settings else ({}, None)
+        fitted = fit(data, self.model, recipe | self._recipe(), scaling=self.scaling,
+                     start=None if run is None else begun(run), callbacks=getattr(self, "callbacks", None) or (),
+                     progress=self.verbose, sizes=sizes)
         self.model_, self.model_name_, self.history_ = fitted.model, fitted.name, fitted.history
         self.doubt_ = doubt.Doubt.of(data, fitted.held_out, fitted.probabilities)
         if fitted.in_turn:
@@ -287,7 +291,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         metrics.unlink(missing_ok=True)  # and is written last: if it exists, the folder is complete
         params, sizes = self.get_params(deep=False), as_series_model(self.model_)
         plain = {name: value for name, value in params.items()
-                 if isinstance(value, (str, int, float, bool, type(None)))}
+                 if isinstance(value, (str, int, float, bool, type(None))) or name == "settings"}
         n_timesteps, n_channels = sizes.series_shape
         about = {"format": FORMAT, "data": "X", "source": "", "model": self.model_name_,
                  "classes": self.classes_.tolist(), "labels": self.classes_.dtype.str,
@@ -336,10 +340,11 @@ class TSFormerClassifier(SeriesClassifier):
     model = "tsformer"
 
     def __init__(self, *, time_axis=2, scaling=None, class_weight=None, epochs=None, validation=0.2, dither=None,
-                 callbacks=None, warm_start_from=None, verbose=False, random_state=0):
+                 callbacks=None, warm_start_from=None, settings=None, verbose=False, random_state=0):
         self.time_axis, self.scaling, self.class_weight = time_axis, scaling, class_weight
         self.epochs, self.validation, self.dither, self.callbacks = epochs, validation, dither, callbacks
-        self.warm_start_from, self.verbose, self.random_state = warm_start_from, verbose, random_state
+        self.warm_start_from, self.settings = warm_start_from, settings
+        self.verbose, self.random_state = verbose, random_state
 
 
 class KernelClassifier(SeriesClassifier):
@@ -347,9 +352,10 @@ class KernelClassifier(SeriesClassifier):
 
     model = "kernels"
 
-    def __init__(self, *, time_axis=2, scaling=None, class_weight=None, dither=None, verbose=False, random_state=0):
+    def __init__(self, *, time_axis=2, scaling=None, class_weight=None, dither=None, settings=None, verbose=False,
+                 random_state=0):
         self.time_axis, self.scaling, self.class_weight, self.dither = time_axis, scaling, class_weight, dither
-        self.verbose, self.random_state = verbose, random_state
+        self.settings, self.verbose, self.random_state = settings, verbose, random_state
 
 
 class AutoClassifier(SeriesClassifier):

@@ -299,13 +299,20 @@ class KernelModel(KernelBase):
     explained_by = ("kernels", "occlusion")
 
     @classmethod
-    def for_data(cls, data, seed=0, scaling=None):
-        return cls(kernel_config_for(data, scaling, seed=seed))
+    def for_data(cls, data, seed=0, scaling=None, **sizes):
+        return cls(kernel_config_for(data, scaling, seed=seed, **sizes))
 
     @classmethod
-    def fit_to(cls, data, recipe, scaling=None, progress=False, **_):  # no epochs: no callbacks, nothing to resume
+    def choices(cls, data):
+        usual = N_FILTERS_OF_MANY if len(data.y_train) > MOST_AT_ONCE else KernelConfig.n_filters
+        return {"dither": [.03, .0, .1], "n_filters": [usual, usual // 3, 2 * usual], "n_levels": [5, 3, 9],
+                "n_points": [512, 256], "n_parts": [8, 4, 16], "n_rivals": [8, 4]}
+
+    @classmethod
+    def fit_to(cls, data, recipe, scaling=None, progress=False, sizes=None, **_):  # no epochs, so no callbacks
         started = time.perf_counter()
-        model, rule = fit_kernels(data, recipe.seed, scaling, recipe.class_weight, recipe.dither, progress)
+        model, rule = fit_kernels(data, recipe.seed, scaling, recipe.class_weight, recipe.dither, progress,
+                                  **(sizes or {}))
         mixture = {" + ".join(mix): round(share, 3) for mix, share in rule.shares.items()}
         settings = {name: getattr(recipe, name) for name in ("seed", "class_weight", "dither")}
         return Fitted(model, {}, rule.judged, rule.left_out, settings,

@@ -167,9 +167,19 @@ class TSFormer(SeriesModel):
     # further methods that all models of this book have
 
     @classmethod
-    def for_data(cls, data, seed=0, scaling=None):
+    def for_data(cls, data, seed=0, scaling=None, **sizes):
         keras.utils.set_random_seed(seed)
-        return cls(config_for(data, **({"scaling": scaling} if scaling else {})))
+        return cls(config_for(data, **sizes, **({"scaling": scaling} if scaling else {})))
+
+    @classmethod
+    def choices(cls, data):
+        usual = config_for(data)
+        halved_and_doubled = lambda value: [value, *{max(1, value // 2), 2 * value} - {value}]
+        windows = {(), usual.windows[:1], tuple(one // 2 for one in usual.windows if one > 3)} - {usual.windows}
+        return {"epochs": [40, 80, 20], "learning_rate": [1e-3, 2e-3, 5e-4], "weight_decay": [1e-2, 1e-1],
+                "shift": [.04, 0., .1], "dither": [.01, .03], "flip": [False, True], "num_blocks": [2, 1, 3],
+                "d_model": [64, 32], "dropout": [.1, .2, 0.], "patch_size": halved_and_doubled(usual.patch_size),
+                "kernel_size": halved_and_doubled(usual.kernel_size), "windows": [usual.windows, *sorted(windows)]}
 
     def started_from(self, known):  # a trained model -> one that has learned what it has, with as many classes as this
         if known.series_shape != self.series_shape:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'CHECKPOINT', 'FORMAT', 'SHIPPED', 'DOUBT', 'RUN_FILES', 'CheckpointCallback', 'read_checkpoint',
-           'InterruptCallback', 'versions', 'png_of', 'save_model', 'save_doubt', 'model_to_bytes', 'model_from_bytes',
-           'default_folder', 'train_run', 'load_run', 'place_of', 'load_doubt', 'data_of_run']
+           'InterruptCallback', 'versions', 'data_digest', 'png_of', 'save_model', 'save_doubt', 'model_to_bytes',
+           'model_from_bytes', 'default_folder', 'train_run', 'load_run', 'place_of', 'load_doubt', 'data_of_run']
 
 # %% ../nbs/library/runs.ipynb #37871258
 import datetime
@@ -273,7 +273,9 @@ def _about(data: Dataset, fitted: Fitted) -> dict:
                          **versions("tsformer_nb", "tensorflow", "keras", "numpy")}}
 
 
-def _digest(data: Dataset) -> str:
+def data_digest(
+    data: Dataset,
+) -> str:
     "A checksum of the training series, to recognise them."
     return hashlib.sha256(np.ascontiguousarray(data.x_train).tobytes() + data.y_train.tobytes()).hexdigest()
 
@@ -372,6 +374,7 @@ def train_run(
     resume: bool = False,  # resume a run that was stopped
     callbacks: Sequence[keras.callbacks.Callback] = (),  # to be called while it trains
     scaling: str | None = None,  # one of `SCALINGS`; None: chosen from the data
+    sizes: Mapping | None = None,  # settings of the model itself, as for `fit`
 ) -> dict:  # what metrics.json holds
     """Fit, evaluate and save: metrics.json, model.keras, doubt.npz, history.csv, curves.png, confusion.png.
 
@@ -384,10 +387,11 @@ def train_run(
     seed = recipe.seed if isinstance(recipe, TrainingConfig) else (recipe or {}).get("seed", 0)
     out = Path(out or default_folder(data.name, name, seed))
     with _claimed(out, overwrite, resume):
-        checkpoint = CheckpointCallback(out, {"data": _digest(data)}, resume)
+        same = {"data": data_digest(data), "sizes": dict(sizes) if sizes else None}
+        checkpoint = CheckpointCallback(out, same, resume)
         with InterruptCallback() as interrupt:
             fitted = fit(data, model, recipe, scaling=scaling, callbacks=[*callbacks, interrupt],
-                         checkpoint=checkpoint, progress=progress)
+                         checkpoint=checkpoint, progress=progress, sizes=sizes)
         figures, matrix = figures_of(fitted, data, scaling)
         doubt = Doubt.of(data, fitted.held_out, fitted.probabilities)
         return _save(out, fitted, {**_about(data, fitted), **figures}, matrix, doubt)
