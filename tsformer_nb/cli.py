@@ -582,7 +582,8 @@ def evaluate_command(args: argparse.Namespace) -> dict:
     number = np.array([metrics["classes"].index(name) for name in data.classes])  # some of its classes may be absent
     data = replace(data, y_train=number[data.y_train], y_test=number[data.y_test], classes=tuple(metrics["classes"]))
     _check_shape(model, metrics, data.x_test, data.name)
-    probabilities = predict(model, data.x_test) if len(data.x_test) else None  # then `evaluate` says what is missing
+    # without test series, `evaluate` says what is missing
+    probabilities = predict(model, data.x_test, progress=True) if len(data.x_test) else None
     figures = evaluate(model, data, probabilities)
     print(_scores(figures))
     if args.page and probabilities is not None:
@@ -618,7 +619,7 @@ def predict_command(args: argparse.Namespace) -> dict:
     _check_unlike(found, about)
     if exported:
         classes: Sequence = exported.classes
-        judged = _judged(None, found.x, exported.predict(_unlabelled(found, exported.about, args)), args)
+        judged = _judged(None, found.x, exported.predict(_unlabelled(found, exported.about, args), progress=True), args)
     else:
         classes, judged = _predicted(found, args)
     _report_strangers(judged, found)
@@ -685,7 +686,7 @@ def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, "
     if doubt is None and args.coverage is not None:
         raise InputError(f"--coverage: {args.run} was saved by an older version, which kept no predictions for series "
                          "held out: train again.")
-    return metrics["classes"], _judged(doubt, x, predict(model, x), args)
+    return metrics["classes"], _judged(doubt, x, predict(model, x, progress=True), args)
 
 # %% ../nbs/library/cli.ipynb #cli-judged
 @dataclass(frozen=True, eq=False)

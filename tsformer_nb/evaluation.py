@@ -22,9 +22,20 @@ from .ridge import some_of_each
 def predict(
     model: keras.Model,  # gives class probabilities
     x,  # (n_series, n_timesteps, n_channels), or anything that `as_batch` takes: lists, one series alone, shorter ones
+    progress: bool = False,  # show a progress bar on standard error, if this takes longer than two seconds
 ) -> np.ndarray:  # (n_series, n_classes) probabilities
     "Class probabilities for each series; raises `InputError` if series do not fit the model."
-    return as_series_model(model).probabilities(x)
+    asked = as_series_model(model)
+    if not progress or len(x) <= 512:
+        return asked.probabilities(x)
+    from tqdm import tqdm
+
+    x, found = asked.accept(x), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # `accept` has shown them
+        for start in tqdm(range(0, len(x), 512), "predicted", delay=2, leave=False):
+            found.append(asked.probabilities(x[start:start + 512]))
+    return np.concatenate(found)
 
 # %% ../nbs/library/evaluation.ipynb #501dfa0f
 def accuracy_and_loss(

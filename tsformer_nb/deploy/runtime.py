@@ -121,6 +121,7 @@ class Exported:
     def outputs(
         self,
         x,  # (n_series, n_timesteps, n_channels) raw, or anything that `as_batch` takes
+        progress: bool = False,  # show a progress bar on standard error, if this takes longer than two seconds
     ) -> dict[str, np.ndarray]:  # "probabilities" (n_series, n_classes), and "attention" where it was exported
         "All outputs of the model; raises `InputError` if series do not fit it."
         n_timesteps = self.about["n_timesteps"]
@@ -129,8 +130,10 @@ class Exported:
         if np.isnan(x).any() and not self.about["unequal"]:
             raise InputError(f"Some series are shorter than {n_timesteps} steps, but the model was trained on whole "
                              "ones only: resample them to that length.")
+        from tqdm import tqdm  # here, not above: a command that predicts nothing does not wait for it
+
         found, size = [], self.at_once or 64
-        for start in range(0, len(x), size):
+        for start in tqdm(range(0, len(x), size), "predicted", disable=not progress, delay=2, leave=False):
             part = x[start:start + size]
             full = np.pad(part, ((0, size - len(part)), (0, 0), (0, 0)), mode="edge") if self.at_once else part
             found.append({name: values[:len(part)] for name, values in self.answer(full).items()})
@@ -139,9 +142,10 @@ class Exported:
     def predict(
         self,
         x,  # as for `outputs`
+        progress: bool = False,  # as for `outputs`
     ) -> np.ndarray:  # (n_series, n_classes)
         "Probabilities."
-        return self.outputs(x)["probabilities"]
+        return self.outputs(x, progress)["probabilities"]
 
 # %% ../../nbs/library/runtime.ipynb #860c7efb
 def load_exported(

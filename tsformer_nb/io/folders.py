@@ -525,9 +525,11 @@ def _pair_by_rows(folder: Path) -> dict[str, dict[str, Path]]:  # for each part 
     first = parts.get("train") or parts.get("") or []
     if {*map(len, parts.values())} != {2} or {*parts} not in ({"train", "test"}, {"train"}, {""}):
         return {}
-    sizes = [size for path in first if (size := _size_of(path))]
-    if len(sizes) < 2:
-        return {}
+    sizes = []
+    for path in (first := sorted(first, key=lambda path: path.stat().st_size)):
+        if (size := _size_of(path)) is None:
+            return {}  # and the larger one has not been read for nothing
+        sizes.append(size)
     x, y = sorted(range(2), key=lambda n: -sizes[n][1])
     if sizes[x][1] < 2 or not 0 <= sizes[y][0] - sizes[x][0] <= 1 or not sizes[y][2]:
         return {}

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['ENDINGS', 'MISSING', 'HIDDEN', 'COMMA_NUMBER', 'LIST', 'WITH_UNIT', 'GROUPS', 'HEXADECIMAL', 'SMALL_FILE', 'ARROW',
-           'SEPARATOR_LINE', 'UNIT_ALONE', 'MARKS', 'PAIR', 'LIBSVM', 'ending', 'is_note', 'Table', 'is_number',
-           'first_lines', 'separator_of', 'split_rows', 'has_header', 'without_preamble', 'header_and_body',
-           'read_table', 'spread', 'read_any_table']
+           'SEPARATOR_LINE', 'UNIT_ALONE', 'MARKS', 'PAIR', 'LIBSVM', 'LARGE_FILE', 'ending', 'is_note', 'Table',
+           'is_number', 'first_lines', 'separator_of', 'split_rows', 'has_header', 'without_preamble',
+           'header_and_body', 'read_table', 'spread', 'read_any_table']
 
 # %% ../../nbs/library/tables.ipynb #4659c097
 import csv
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
@@ -615,10 +616,10 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
         width = max(map(_last_filled, rows))
         words = {n for n in range(width) for row in body if not _typed(row[n:n + 1])}
         missing = [form for word in MISSING for form in (word, word.upper(), word.title(), "NaN")]
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _with_bar(path) as file:
             warnings.simplefilter("error")  # if pandas warns, the result is not reliable
             frame = pandas.read_csv(
-                path, sep=separator or r"\s+", header=None, names=range(max(map(len, rows))), skiprows=above,
+                file, sep=separator or r"\s+", header=None, names=range(max(map(len, rows))), skiprows=above,
                 encoding=encoding_of(path), skipinitialspace=True, dtype={n: str for n in words}, na_values=missing,
                 keep_default_na=False, decimal="," if commas else ".", float_precision="round_trip")
     except (ValueError, OverflowError, csv.Error, Warning):
@@ -645,6 +646,23 @@ def _by_pandas(path: Path, separator: str | None, n_rows: int, first: dict[int, 
     names = tuple(map(_with_point, names)) if commas else names
     _report(path, above - header - skipped, header, bool(commas))
     return _without_empty(Table(path, frame, names, np.arange(above + 1, n_rows + 1), aside=aside))
+
+
+LARGE_FILE = 50_000_000  # bytes, from which on reading may take long
+
+
+@contextmanager
+def _with_bar(path: Path):
+    "A file to read; with a progress bar if it is so large that this takes long."
+    from tqdm import tqdm
+
+    size = path.stat().st_size
+    if size < LARGE_FILE or path.suffix == ".gz":
+        yield path
+        return
+    bar = {"total": size, "desc": path.name, "delay": 2, "leave": False}
+    with open(path, "rb", 0) as raw, tqdm.wrapattr(raw, "read", **bar) as file:
+        yield file
 
 
 def _typed(fields: list[str]) -> bool:

@@ -156,7 +156,7 @@ def search(
     return study
 
 # %% ../../nbs/lab/search.ipynb #sr-tuned-c
-TUNED = ("ECG200", "DistalPhalanxTW", "CricketX", "Lightning7", "Beef", "SwedishLeaf")
+TUNED = ("ECG200", "DistalPhalanxTW", "CricketX", "Beef", "Fish", "Computers")
 
 
 def measure_tuning(
