@@ -186,6 +186,20 @@ def test_messages_of_settings(tmp_path):
     assert not list(tmp_path.glob("runs/*/*"))
 
 
+def test_estimators_take_settings(tmp_path):
+    from sklearn.base import clone
+    from tsformer_nb import KernelClassifier
+
+    data = load_dataset("sample")
+    known = clone(KernelClassifier(settings={"n_filters": 16, "dither": 0.})).fit(data.x_train[:, :, 0], data.y_train)
+    assert known.model_.config.n_filters == 16
+    known.save(tmp_path / "saved")
+    again = KernelClassifier.load(tmp_path / "saved")
+    assert again.settings == known.settings and again.model_.config == known.model_.config
+    with pytest.raises(InputError, match="'depth' is no setting of kernels"):
+        KernelClassifier(settings={"depth": 3}).fit(data.x_train[:, :, 0], data.y_train)
+
+
 def test_without_optuna_its_name_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     said = command("tune", "--data", "sample", cwd=tmp_path)
