@@ -213,7 +213,7 @@ def _curve_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", default="FordA", metavar="NAME|DIR|FILE", help=SET)
     command.add_argument("--test", metavar="FILE", help="the test file, if it is elsewhere; it is not looked at")
     command.add_argument("--model", default="auto", choices=("auto", *MODELS), help="as for `train` (auto)")
-    command.add_argument("--splits", type=number(2), default=3, metavar="N", help="how often the curve is measured (3)")
+    command.add_argument("--splits", type=number(2), default=5, metavar="N", help="how often the curve is measured (5)")
     command.add_argument("--out", metavar="FILE", help="a picture of the curve (.png)")
     _set_arguments(command)
 

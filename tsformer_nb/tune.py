@@ -64,7 +64,7 @@ def judge(
 def learning_curve(
     data: Dataset,  # only its training part is used
     model: str = "auto",  # "auto", or one of `MODELS`
-    n_splits: int = 3,
+    n_splits: int = 5,
     n_sizes: int = 5,  # each is half of the next; smaller ones than two series a class are left out
     progress: bool = False,  # show a progress bar on standard error
 ) -> list[dict]:  # for each size, in ascending order: n_series, accuracies (one for each split)
