@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 
-from .data import Dataset, describe, load_dataset
+from .data import Dataset, describe, in_memory, load_dataset
 from .deploy.runtime import RUNTIMES, load_exported
 from .io.download import NAMES
 from .io.files import InputError, InputWarning, atomic_write, silenced
@@ -406,9 +406,10 @@ def data_command(args: argparse.Namespace) -> dict:
     data, files = _described(args)
     if data.roles and args.data not in NAMES:
         print(_columns(data.roles))
-    if choose_scaling(data.x_train, data.y_train) == "series":
+    some = in_memory(data)
+    if choose_scaling(some.x_train, some.y_train) == "series":
         warnings.warn(OWN_LEVELS, InputWarning, stacklevel=2)
-    findings = check_data(data)
+    findings = check_data(some)
     print(report(findings))
     counts = {part: {str(name): int(n) for name, n in zip(data.classes, np.bincount(y, minlength=data.n_classes))}
               for part, y in (("training", data.y_train), ("test", data.y_test))}
@@ -443,7 +444,8 @@ def _described(args: argparse.Namespace) -> tuple[Dataset, list[str]]:
 def train_command(args: argparse.Namespace) -> dict:
     "Train a model and save the run."
     data, _ = _described(args)  # before Keras, which takes seconds
-    findings = check_data(data, rules=bool(data.roles) and len(data.x_train) <= 2000)  # seconds, for one's own table
+    rules = bool(data.roles) and len(data.x_train) <= 2000  # seconds, for one's own table
+    findings = check_data(in_memory(data), rules=rules)
     if findings := [one for one in findings if one.what not in ("distinct values", "order in the file")]:
         print(report(findings), flush=True)
     start_keras()

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Dataset', 'load_dataset', 'class_counts', 'describe', 'plot_series', 'plot_class_balance', 'power_spectrum',
-           'plot_spectrum', 'split', 'set_aside', 'hold_out', 'dither', 'dither_level']
+           'plot_spectrum', 'split', 'set_aside', 'hold_out', 'in_memory', 'dither', 'dither_level']
 
 # %% ../nbs/chapters/01_data.ipynb #b232cd60
 import warnings
@@ -16,7 +16,8 @@ import numpy as np
 from .io.recordings import Layout, Role, as_groups, as_weights, checked, lengths_of
 from .io.files import InputError, InputWarning
 from .io.loading import divided, load_parts
-from .scaling import noise_unit
+from .io.on_disk import OnDisk, large_parts, rows_of
+from .scaling import enough, noise_unit
 
 # %% ../nbs/chapters/01_data.ipynb #fca0c3ed
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class Dataset:
 
     @property
     def unequal(self) -> bool:  # whether some series are shorter than others
-        return bool(np.isnan(self.x_train[:, -1, 0]).any() or np.isnan(self.x_test[:, -1, 0]).any())
+        return any(np.isnan(x[:, -1, 0]).any() for x in (self.x_train, self.x_test) if not isinstance(x, OnDisk))
 
 # %% ../nbs/chapters/01_data.ipynb #98b1e2e9
 def load_dataset(
@@ -75,6 +76,8 @@ def load_dataset(
     seed: int = 0,  # of that split
 ) -> Dataset:
     "Load a data set; raises `InputError` if it cannot be found, read, or does not fit together."
+    if test is None and (large := large_parts(where, layout.label)):
+        return _on_disk(Path(where).expanduser().resolve(), large, layout, held_out, seed)
     parts = load_parts(where, test, layout)
     if parts.test is None and held_out:
         numbers = np.unique(parts.train.labels, return_inverse=True)[1]  # (n_series,)
@@ -84,6 +87,17 @@ def load_dataset(
                    test_source=str(Path(test).resolve()) if test else "", layout=layout, groups=parts.train.groups,
                    missing=(parts.train.missing, parts.test.missing if parts.test else np.zeros(0, dtype=int)),
                    channels=parts.train.channels, time_step=parts.train.time_step, roles=parts.train.roles)
+
+
+def _on_disk(folder: Path, parts: dict, layout: Layout, held_out: float, seed: int) -> Dataset:
+    "A data set of series that stay in their files."
+    (x, y), (x_test, y_test) = parts["train"], parts.get("test", (np.empty(0), np.empty(0)))
+    if "test" not in parts and held_out:
+        train, test = split(np.unique(y, return_inverse=True)[1], held_out, seed)
+        warnings.warn(f"{folder} has no test part, so {len(test)} of its {len(x)} series are set aside for testing.",
+                      InputWarning, stacklevel=3)
+        x, y, x_test, y_test = x.pick(train), y[train], x.pick(test), y[test]
+    return Dataset(folder.name, x, y, x_test, y_test, source=str(folder), layout=layout)
 
 # %% ../nbs/chapters/01_data.ipynb #ccec22bc
 def class_counts(
@@ -98,10 +112,11 @@ def describe(
     data: Dataset,  # the data set to describe
 ) -> str:  # a few lines of text
     "Name, sizes, labels and class counts."
-    shortest = int(min(lengths_of(x).min() for x in (data.x_train, data.x_test) if len(x)))
+    shortest = min(lengths_of(x).min() for x in (data.x_train, data.x_test) if len(x)) if data.unequal else 0
     steps = f"{shortest} to {data.n_timesteps}" if data.unequal else f"{data.n_timesteps}"
     channels = f" of {data.n_channels} channels" if data.n_channels > 1 else ""
-    rows = [f"{data.name}: {steps} time steps{channels}, {data.n_classes} classes"]
+    place = ", on disk" if isinstance(data.x_train, OnDisk) else ""
+    rows = [f"{data.name}: {steps} time steps{channels}, {data.n_classes} classes{place}"]
     for part, y in (("training", data.y_train), ("test", data.y_test)):
         sizes = [*zip(data.classes, class_counts(y, data.n_classes))]
         counts = ", ".join(f"{n} of class {name}" for name, n in sizes[:8])
@@ -219,8 +234,8 @@ def set_aside(
 ) -> Dataset:  # trained on the others, tested on these
     "A data set of the training part alone."
     train = np.setdiff1d(np.arange(len(data.y_train)), held_out)
-    return replace(data, x_train=data.x_train[train], y_train=data.y_train[train],
-                   x_test=data.x_train[held_out], y_test=data.y_train[held_out],
+    return replace(data, x_train=rows_of(data.x_train, train), y_train=data.y_train[train],
+                   x_test=rows_of(data.x_train, held_out), y_test=data.y_train[held_out],
                    groups=None if data.groups is None else data.groups[train],
                    weights=None if data.weights is None else data.weights[train])
 
@@ -233,6 +248,18 @@ def hold_out(
     "Hold out a share of the training series."
     _, held_out = split(data.y_train, fraction, seed, data.groups)
     return set_aside(data, held_out), held_out
+
+
+def in_memory(
+    data: Dataset,
+) -> Dataset:  # itself, unless its series are on disk
+    "The data set, or enough series of one that stays on disk to choose by."
+    if not isinstance(data.x_train, OnDisk):
+        return data
+    some, of_test = enough(len(data.y_train)), enough(len(data.y_test))
+    own = lambda values: None if values is None else values[some]
+    return replace(data, x_train=data.x_train[some], y_train=data.y_train[some], x_test=data.x_test[of_test],
+                   y_test=data.y_test[of_test], groups=own(data.groups), weights=own(data.weights))
 
 # %% ../nbs/chapters/01_data.ipynb #61b648cc
 def dither(

@@ -19,8 +19,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import doubt  # which comes later in the book
 from .data import Dataset
 from .evaluation import accuracy_and_loss
-from .fitting import as_series_model, fit, settings_of
+from .fitting import as_series_model, fit, probabilities_of, settings_of
 from .io.files import InputError, InputWarning, atomic_write
+from .io.on_disk import OnDisk, rows_of
 from .io.recordings import as_arrays, as_groups, as_labels, as_series, as_weights
 from .runs import (
     CHECKPOINT, DOUBT, FORMAT, load_doubt, load_run, model_from_bytes, model_to_bytes, save_doubt, save_model)
@@ -127,6 +128,9 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def _series(self, X, reset=False):
         "Bring an input to the order of this book, and check it as scikit-learn does."
+        if isinstance(X, OnDisk):  # it knows its axes, and checks what it reads
+            self.n_features_in_ = features_of(*X.one) if reset else self.n_features_in_
+            return X
         shape = () if reset else as_series_model(self.model_).series_shape  # (n_timesteps, n_channels); (): of any
         x = arranged(X, self.time_axis, shape[1] if shape else None)
         validate_data(self, X, reset=reset, skip_check_array=True, ensure_2d=False)  # the names of columns
@@ -159,7 +163,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
 
     def fit(
         self,
-        X,  # (series, steps), (series, channels, steps), a data frame, or a list of arrays of any lengths
+        X,  # (series, steps), (series, channels, steps), a data frame, a list of arrays of any lengths, or `OnDisk`
         y,  # (series,) labels
         *,
         groups=None,  # (series,) groups of series that are held out, or left out, together
@@ -171,7 +175,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
             groups, len(x))
         if weights is not None:
             counted = np.flatnonzero(weights)
-            x, y, weights = x[counted], y[counted], weights[counted]
+            x, y, weights = rows_of(x, counted), y[counted], weights[counted]
             groups = None if groups is None else groups[counted]
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -207,7 +211,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
     ) -> np.ndarray:  # (series, classes) in the order of `classes_`
         "Probabilities."
         check_is_fitted(self)
-        return as_series_model(self.model_).probabilities(self._series(X)).astype(np.float64)
+        return probabilities_of(as_series_model(self.model_), self._series(X)).astype(np.float64)
 
     def predict(
         self,

@@ -13,10 +13,12 @@ import keras
 import numpy as np
 
 from .data import Dataset, dither, dither_level, hold_out, set_aside
-from .fitting import Fitted, as_series_model, fit
+from .fitting import Fitted, as_series_model, fit, probabilities_of
 from .io.files import InputError, InputWarning
+from .io.on_disk import OnDisk, rows_of
 from .recipes import MODELS
 from .ridge import some_of_each
+from .scaling import enough
 
 # %% ../nbs/library/evaluation.ipynb #ea831d47
 def predict(
@@ -27,10 +29,10 @@ def predict(
     "Class probabilities for each series; raises `InputError` if series do not fit the model."
     asked = as_series_model(model)
     if not progress or len(x) <= 512:
-        return asked.probabilities(x)
+        return probabilities_of(asked, x)
     from tqdm import tqdm
 
-    x, found = asked.accept(x), []
+    x, found = x if isinstance(x, OnDisk) else asked.accept(x), []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # `accept` has shown them
         for start in tqdm(range(0, len(x), 512), "predicted", delay=2, leave=False):
@@ -76,9 +78,10 @@ def evaluate(
     "Accuracy and loss on the test series, and accuracy again when they are dithered; `InputError` if there are none."
     if not len(data.x_test):
         raise InputError(f"{data.name} has no test series.")
-    hidden = dither(data.x_test, dither_level(data))  # (n_test, n_timesteps, n_channels)
     probabilities = predict(model, data.x_test) if probabilities is None else probabilities
-    return _test_scores(probabilities, predict(model, hidden), data.y_test)
+    parts = data.x_test.parts(512) if isinstance(data.x_test, OnDisk) else [data.x_test]
+    hidden = np.concatenate([predict(model, dither(part, dither_level(data), n)) for n, part in enumerate(parts)])
+    return _test_scores(probabilities, hidden, data.y_test)
 
 
 def _test_scores(raw: np.ndarray, dithered: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -150,11 +153,12 @@ def under_noise(
         kind = fitted.name if fitted.name in MODELS else type(fitted.model)
         model = fit(inner, kind, fitted.settings, scaling=scaling).model
     elif len(fitted.held_out):
-        model, inner = fitted.model, set_aside(data, fitted.held_out)
+        few = enough(len(fitted.held_out))
+        model, inner = fitted.model, set_aside(data, fitted.held_out[few])
     else:
         return {}
     unit = dither_level(data, 1)
-    x = np.concatenate([dither(inner.x_test, level * unit, 1) for level in NOISE])
+    x = np.concatenate([dither(inner.x_test[:], level * unit, 1) for level in NOISE])
     right = predict(model, x).argmax(axis=1).reshape(len(NOISE), -1) == inner.y_test  # (n_levels, n_series)
     found = {f"{level:g}": float(one.mean()) for level, one in zip(NOISE, right)}
     warn_of_noise(found, len(inner.y_test), fitted.settings.get("dither") or 0.0)
@@ -193,7 +197,7 @@ def figures_of(
     figures: dict = {}
     if not fitted.in_turn:
         train = np.setdiff1d(np.arange(len(data.y_train)), fitted.held_out)
-        figures["train_accuracy"] = accuracy_of(model, data.x_train[train], data.y_train[train])
+        figures["train_accuracy"] = accuracy_of(model, rows_of(data.x_train, train), data.y_train[train])
     figures["val_accuracy"] = accuracy_and_loss(probabilities, truth)[0] if len(truth) else None
     if noisy := under_noise(fitted, data, scaling):
         figures["held_out_noisy"] = noisy

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['OF_DATA', 'Fitted', 'Trained', 'SeriesModel', 'predict_in_batches', 'refuse_fork', 'PlainModel', 'as_series_model',
-           'PublishedModel', 'CollapsedModel', 'find_model', 'make_model', 'settings_of', 'NoSettings', 'tempered',
-           'temperature_for', 'fit_by_gradients', 'fit']
+           'probabilities_of', 'PublishedModel', 'CollapsedModel', 'find_model', 'make_model', 'settings_of',
+           'NoSettings', 'tempered', 'temperature_for', 'fit_by_gradients', 'fit']
 
 # %% ../nbs/library/fitting.ipynb #f1770006
 import logging
@@ -24,9 +24,11 @@ import numpy as np
 
 from .data import Dataset, dither, dither_level, hold_out, set_aside
 from .io.files import InputError, InputWarning
+from .io.on_disk import OnDisk
 from .io.recordings import as_batch, as_series, lengths_of
 from .published import published_model
 from .recipes import LEAD, MODELS, TrainingConfig, candidates, changed, recipe_for
+from .scaling import enough
 from .training import class_weights, progress_bar, series_weights, train
 
 # %% ../nbs/library/fitting.ipynb #f177000a
@@ -246,6 +248,16 @@ def as_series_model(
     refuse_fork()
     return model if isinstance(model, SeriesModel) else PlainModel(model)
 
+
+def probabilities_of(
+    asked: SeriesModel | PlainModel,  # of `as_series_model`
+    x: np.ndarray | OnDisk,  # series
+) -> np.ndarray:  # (n_series, n_classes)
+    "Class probabilities; of series on disk in parts."
+    if isinstance(x, OnDisk):
+        return np.concatenate([asked.probabilities(part) for part in x.parts(512)])
+    return asked.probabilities(x)
+
 # %% ../nbs/library/fitting.ipynb #f1770016
 class PublishedModel(PlainModel):
     "The classifier of the Keras example (T. Ntakouris, 2021)."
@@ -258,7 +270,7 @@ class PublishedModel(PlainModel):
         if data.unequal:
             raise InputError(f"{data.name} has series of unequal length, which the published model cannot process, "
                              "with or without its encoder: choose the model tsformer, or cut all series to one length.")
-        if not 1e-3 < (spread := float(np.std(data.x_train, dtype=np.float64))) < 1e3:
+        if not 1e-3 < (spread := float(np.std(data.x_train[enough(len(data.x_train))], dtype=np.float64))) < 1e3:
             warnings.warn(f"The published model does not scale its input, and {data.name} has a standard deviation of "
                           f"{spread:.0e}: divide the series by it, or choose the model tsformer.", InputWarning,
                           stacklevel=4)
@@ -390,7 +402,7 @@ def fit_by_gradients(
     asked = as_series_model(model)
     found, facts = np.empty((0, data.n_classes)), asked.facts()
     if len(held_out):
-        found = asked.probabilities(inner.x_test)
+        found = probabilities_of(asked, inner.x_test)
         found, temperature = asked.calibrate(found, inner.y_test, own)
         facts = {**facts, **({"temperature": round(temperature, 3)} if temperature != 1 else {})}
     return Fitted(model, history, held_out, found, asdict(recipe), facts, seconds=seconds)
@@ -403,9 +415,10 @@ def _choose(data: Dataset, recipe, checkpoint=None, **options) -> Fitted:
     if len(names) == 1:
         return replace(first, why=why)
     inner = set_aside(data, first.held_out)
-    rival, noisy = fit(inner, names[1], recipe, **options), dither(inner.x_test, dither_level(inner))
-    weights = None if data.weights is None else data.weights[first.held_out]
-    right = {one.name: as_series_model(one.model).probabilities(noisy).argmax(axis=1) == inner.y_test
+    rival, judges = fit(inner, names[1], recipe, **options), enough(len(inner.y_test))
+    noisy = dither(inner.x_test[judges], dither_level(inner))  # (n_judges, n_timesteps, n_channels)
+    weights = None if data.weights is None else data.weights[first.held_out][judges]
+    right = {one.name: as_series_model(one.model).probabilities(noisy).argmax(axis=1) == inner.y_test[judges]
              for one in (first, rival)}
     found = {name: float(np.average(one, weights=weights)) for name, one in right.items()}
     if found[rival.name] > found[first.name] + LEAD:

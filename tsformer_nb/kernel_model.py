@@ -29,7 +29,7 @@ from .io.files import InputError, cores
 from .kernels import DILATIONS, RandomKernels, adapt_levels, at_unit_scale, counts_of, shortened, stretched
 from .masking import each_by_itself, lengths, pad_and_mask, scaled
 from .ridge import MOST_TO_CHOOSE, Mixture, fit_by_sums, fit_mixture, some_of_each
-from .scaling import SCALINGS, scale_of
+from .scaling import SCALINGS, enough, scale_of
 from .training import class_weights, series_weights
 
 # %% ../nbs/chapters/13_kernel_model.ipynb #39ab3e17
@@ -359,7 +359,7 @@ def kernel_config_for(
     **changes,  # fields of `KernelConfig` to set otherwise
 ) -> KernelConfig:
     "The sizes for a data set."
-    units = units_for(data.x_train) if scaling in (None, "series") else ("set",)
+    units = units_for(data.x_train[enough(len(data.x_train))]) if scaling in (None, "series") else ("set",)
     if scaling == "series":
         units = tuple(unit for unit in units if unit != "set")
     scale = scale_of(data.x_train, data.y_train, "none" if scaling == "none" else "set")

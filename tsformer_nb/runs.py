@@ -36,8 +36,10 @@ from .fitting import Fitted, find_model, fit
 from .io.download import HUB, fetch_run
 from .io.files import FILES, InputError, atomic_file, atomic_write, has_checksum, locked, sha256_of
 from .io.loading import kept_columns
+from .io.on_disk import OnDisk
 from .io.recordings import Layout, spread_within
 from .recipes import MODELS, TrainingConfig
+from .scaling import enough
 from .training import plot_curves
 
 # %% ../nbs/library/runs.ipynb #5bcac2d9
@@ -259,7 +261,7 @@ def _about(data: Dataset, fitted: Fitted) -> dict:
             **({"layout": asdict(data.layout)} if data.layout != Layout() else {}),
             **({"channels": data.channels} if data.channels else {}),
             **({"time_step": data.time_step} if data.time_step else {}),
-            "spread": [float(f"{one:.4g}") for one in spread_within(data.x_train)],
+            "spread": [float(f"{one:.4g}") for one in spread_within(data.x_train[enough(len(data.x_train))])],
             **({"columns": columns} if (columns := kept_columns(data.roles)) else {}),
             **({"chosen_because": fitted.why} if fitted.why else {}),
             **({"held_out_dithered": fitted.compared} if fitted.compared else {}),
@@ -277,7 +279,11 @@ def data_digest(
     data: Dataset,
 ) -> str:
     "A checksum of the training series, to recognise them."
-    return hashlib.sha256(np.ascontiguousarray(data.x_train).tobytes() + data.y_train.tobytes()).hexdigest()
+    found = hashlib.sha256()
+    for part in data.x_train.parts() if isinstance(data.x_train, OnDisk) else [data.x_train]:
+        found.update(np.ascontiguousarray(part).data)
+    found.update(data.y_train.data)
+    return found.hexdigest()
 
 # %% ../nbs/library/runs.ipynb #3771d7c4
 def png_of(figure) -> bytes:

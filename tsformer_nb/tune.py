@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from .data import Dataset, dither, dither_level, hold_out, set_aside, split
+from .data import Dataset, dither, dither_level, hold_out, in_memory, set_aside, split
 from .evaluation import accuracy_and_loss, predict
 from .fitting import find_model, fit, settings_of
 from .io.files import InputError, atomic_write, locked
@@ -71,6 +71,7 @@ def learning_curve(
     "Accuracy on the same series held out, with noise, after fits to more and more series."
     from tqdm import tqdm
 
+    data = in_memory(data)
     parts = [_parts(data, seed, n_sizes) for seed in range(n_splits)]
     rows: list[dict] = [{"n_series": [], "accuracies": []} for _ in range(min(map(len, parts)))]
     if len(rows) < 2:
@@ -351,7 +352,7 @@ def tune(
 
     Raises `InputError` if the model has no settings to tune, or if the study in the folder is another one.
     """
-    until, fixed = time.time() + 3600 * hours, dict(fixed or {})
+    data, until, fixed = in_memory(data), time.time() + 3600 * hours, dict(fixed or {})
     settings_of(model, fixed)
     choices = {name: [*map(_as_option, values)] for name, values in find_model(model).choices(data).items()
                if name not in fixed}

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,8 @@ class OnDisk:
 
     def __getitem__(self, asked):  # a slice, or numbers -> (n, n_timesteps, n_channels)
         rows = self.rows[asked]
+        if not np.ndim(rows):
+            raise TypeError(f"Ask for several series, as x[[{asked}]]; x[:] reads all.")
         file = np.searchsorted(self.ends, rows, side="right")           # (n,) the file of each
         x = np.empty((len(rows), *self.one), self.dtype)
         for n in np.unique(file):
@@ -100,7 +103,7 @@ def _shape_of(path: Path) -> tuple[int, int, int]:
 def rows_of(
     x: np.ndarray | OnDisk,  # series
     rows,  # a slice, or numbers
-) -> np.ndarray | OnDisk:
+) -> Any:  # like x
     "Some of the series; what is on disk stays there."
     return x.pick(rows) if isinstance(x, OnDisk) else x[rows]
 
@@ -185,7 +188,8 @@ def _rewrite(source, first: Path, label: str | None, folder: Path, progress: boo
     columns = lists or [name for name, kind in kinds.items() if types.is_floating(kind) or types.is_integer(kind)]
     if not columns:
         raise InputError(f"{first} has neither columns of lists nor of numbers, besides {y}.")
-    labels, n, shape = [], source.count_rows(), None
+    labels: list[str] = []
+    n, shape = source.count_rows(), None
     with atomic_file(folder / "x.npy") as part, part.open("wb") as file, \
             tqdm(total=n, desc="rewriting", unit=" series", disable=not progress, delay=2) as bar:
         for batch in source.to_batches(columns=[y, *columns], batch_size=1024, batch_readahead=2, fragment_readahead=1):

@@ -373,6 +373,8 @@ def as_series(
 
     Raises `InputError` for what is not a set of series: another number of axes, infinite or no values.
     """
+    if hasattr(x, "pick"):  # `OnDisk`, which checks what it reads
+        return x
     x = as_arrays(x, what)
     x = _stacked(x, what) if isinstance(x, list) else x
     if x.ndim not in (2, 3):
@@ -556,6 +558,11 @@ def both_series(
     test = train[:0] if x_test is None or not len(x_test) else as_series(x_test, "x_test")
     if train.shape[2] != test.shape[2]:
         raise InputError(f"x_train has {train.shape[2]} channels, x_test has {test.shape[2]}: they must be the same.")
+    if hasattr(train, "pick") or hasattr(test, "pick"):
+        if train.shape[1:] != test.shape[1:]:
+            raise InputError(f"x_train has the shape {train.shape}, x_test has {test.shape}: series on disk are of one "
+                             "length, in both parts.")
+        return train, test
     n_timesteps = max(train.shape[1], test.shape[1])
     train, test = (_padded(x, n_timesteps) for x in (train, test))
     small = [narrowed(x) for x in (train, test)]
