@@ -129,7 +129,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
     def _series(self, X, reset=False):
         "Bring an input to the order of this book, and check it as scikit-learn does."
         if isinstance(X, OnDisk):  # it knows its axes, and checks what it reads
-            self.n_features_in_ = features_of(*X.one) if reset else self.n_features_in_
+            self.n_features_in_ = features_of(*X.shape[1:]) if reset else self.n_features_in_
             return X
         shape = () if reset else as_series_model(self.model_).series_shape  # (n_timesteps, n_channels); (): of any
         x = arranged(X, self.time_axis, shape[1] if shape else None)
