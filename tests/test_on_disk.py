@@ -204,8 +204,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", [pytest.param(READ, id="read"), pytest.param(FIT, id="fit", marks=pytest.mark.skipif(
-    not TORTURE, reason="minutes: `make torture`"))])
+@pytest.mark.parametrize("program", [READ, *[FIT] * TORTURE], ids=["read", *["fit"] * TORTURE])
 def test_memory_stays_flat(tmp_path, program):
     "With a file of 10 MB, and with one that is a hundred times as large."
     peaks = {}
