@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['PLAIN_NUMBER', 'LARGEST_VALUE', 'LARGEST_LABEL', 'TINY', 'Role', 'Recordings', 'Layout', 'labels_from', 'lengths_of',
-           'fill_gaps', 'NotANumber', 'as_arrays', 'spread_within', 'padded', 'as_series', 'as_batch', 'narrowed',
-           'as_labels', 'as_groups', 'as_weights', 'as_class_numbers', 'both_labels', 'both_series', 'checked']
+           'bridge', 'fill_gaps', 'NotANumber', 'as_arrays', 'spread_within', 'padded', 'as_series', 'as_batch',
+           'narrowed', 'as_labels', 'as_groups', 'as_weights', 'as_class_numbers', 'both_labels', 'both_series',
+           'checked']
 
 # %% ../../nbs/library/recordings.ipynb #456eb029
 import re
@@ -103,7 +104,7 @@ def lengths_of(
     return np.where(mask.any(axis=1), x.shape[1] - mask[:, ::-1].argmax(axis=1), 0)
 
 # %% ../../nbs/library/recordings.ipynb #23cc08ce
-def _bridge(
+def bridge(
     series: np.ndarray,  # (n_steps, n_channels), with gaps; no channel is all gap
 ) -> np.ndarray:  # the same without
     "Linear interpolation over gaps; the nearest value at both ends."
@@ -125,7 +126,7 @@ def fill_gaps(
             name = found.channels[lost[0]] if found.channels else lost[0] + 1
             raise InputError(f"{found.place(row)}: the series has no values in channel {name}; "
                              "remove the series, or leave the channel out.")
-        x[row, :lengths[row]] = _bridge(series)
+        x[row, :lengths[row]] = bridge(series)
     if gaps.any():
         _report_gaps(found, gaps)
     return replace(found, x=x[:, :lengths.max()], missing=gaps.sum(axis=(1, 2)))
