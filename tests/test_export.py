@@ -117,7 +117,7 @@ def test_half_the_size_and_one_at_a_time(trained):
 
 def test_what_differs_is_not_kept(trained, tmp_path, monkeypatch):
     usual = portable.Exported.outputs
-    monkeypatch.setattr(portable.Exported, "outputs", lambda self, x: {
+    monkeypatch.setattr(portable.Exported, "outputs", lambda self, x, progress=False: {
         "probabilities": abs(usual(self, x)["probabilities"] - .001)})
     with pytest.raises(InputError, match="in 0 of 48 classes: it was not kept"):
         export.export_run(trained, out=tmp_path)

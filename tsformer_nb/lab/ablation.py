@@ -15,7 +15,8 @@ from ..data import Dataset, hold_out, load_dataset
 from ..evaluation import predict
 from ..figures import RESULTS
 from .bench import FOLDS, examine, fitted
-from .measurements import fill_in, stamp
+from .measurements import stamp
+from ..sweep import fill_in
 from ..fitting import fit
 from ..variants import VARIANTS, make_variant, trainable_parameters
 

@@ -19,7 +19,8 @@ from ..data import Dataset, dither, dither_level, load_dataset, split
 from ..evaluation import predict
 from ..figures import RESULTS
 from ..io.files import InputError
-from .measurements import fill_in, stamp, timed, write_rows
+from .measurements import stamp, timed
+from ..sweep import fill_in, write_rows
 from ..fitting import fit, make_model
 from ..recipes import recipe_for
 from ..ridge import SpectrumRidge

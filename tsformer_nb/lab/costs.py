@@ -26,7 +26,8 @@ from ..figures import RESULTS
 from ..io.files import InputError
 from ..kernel_model import BATCH, FEW, KernelConfig, KernelModel, kernel_config_for, set_levels
 from ..kernels import TAPS, counts_of, responses_to, tap_places, winners, with_differences
-from .measurements import fill_in, stamp
+from .measurements import stamp
+from ..sweep import fill_in
 from .ucr_benchmark import fitted_classifier
 
 # %% ../../nbs/lab/costs.ipynb #cost-data

@@ -86,7 +86,7 @@ def motif_grid(
     **options,  # of `motif_run`
 ) -> list[dict]:  # all rows of the file, as text
     "Train every model on every gap with every seed; an interrupted grid resumes where it stopped."
-    from tsformer_nb.lab.measurements import fill_in
+    from tsformer_nb.sweep import fill_in
 
     wanted = [{"kind": kind, "gap": gap, "seed": seed} for seed in seeds for kind in kinds for gap in gaps]
     return fill_in(path, wanted, lambda **run: motif_run(**run, **options))

@@ -19,7 +19,8 @@ from ..figures import RESULTS
 from ..fitting import fit, tempered
 from ..io.download import UCR
 from .bench import resample
-from .measurements import fill_in, stamp
+from .measurements import stamp
+from ..sweep import fill_in
 from .ucr_benchmark import BIG
 from ..significance import t_interval
 from ..ridge import some_of_each

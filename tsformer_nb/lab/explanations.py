@@ -20,7 +20,8 @@ from ..figures import RESULTS
 from ..fitting import as_series_model, fit
 from ..io.motifs import MOTIF_SIZE, locate, motif_pairs
 from .distance import MOTIF_RECIPE, motif_model
-from .measurements import stamp, write_rows
+from .measurements import stamp
+from ..sweep import write_rows
 from ..model import TSFormer
 from ..runs import load_run
 from ..significance import t_interval

@@ -22,7 +22,8 @@ from ..encoder import EncoderBlock
 from ..evaluation import predict
 from ..figures import RESULTS, read_rows, stored
 from ..kernel_model import KernelEncoder, by_kind, encoded, fit_kernels, kernel_config_for, set_levels
-from .measurements import stamp, write_rows
+from .measurements import stamp
+from ..sweep import write_rows
 from .ucr_benchmark import BIG
 from ..ridge import leave_one_out, solve, some_of_each
 

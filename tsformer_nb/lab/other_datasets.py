@@ -17,7 +17,8 @@ from ..data import Dataset, hold_out, load_dataset
 from ..figures import RESULTS
 from ..io.files import cores
 from .bench import OURS, Ours, examine, fitted, make_entrant, measure
-from .measurements import fill_in, stamp, timed
+from .measurements import stamp, timed
+from ..sweep import fill_in
 
 # %% ../../nbs/lab/other_datasets.ipynb #876a9045
 SETS = ("Chinatown", "Beef", "CBF", "ECG200", "Computers", "Earthquakes", "Adiac", "CricketX", "EthanolLevel",

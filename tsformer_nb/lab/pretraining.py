@@ -23,7 +23,8 @@ from ..kernel_model import in_batches
 from ..evaluation import accuracy_of
 from ..figures import RESULTS
 from ..kernel_model import KernelModel, fit_kernels, mixes_of
-from .measurements import fill_in, stamp, timed
+from .measurements import stamp, timed
+from ..sweep import fill_in
 from .pretraining_sets import N_TOKENS, Corpus, corpus, family_folds, inside, kernel_of
 from ..recipes import TrainingConfig
 from ..runs import CheckpointCallback

@@ -15,7 +15,8 @@ import numpy as np
 from keras import ops
 
 from ..figures import RESULTS
-from .measurements import fill_in, stamp, timed, write_rows
+from .measurements import stamp, timed
+from ..sweep import fill_in, write_rows
 from ..data import Dataset, dither, dither_level, load_dataset, split
 from ..encoder import EncoderBlock
 from ..evaluation import accuracy_and_loss, predict

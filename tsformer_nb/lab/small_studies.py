@@ -31,7 +31,8 @@ from ..io.download import UCR
 from ..io.files import FILES, InputWarning, atomic_write, sha256_of
 from ..io.recordings import lengths_of
 from ..kernel_model import fit_kernels
-from .measurements import fill_in, stamp, write_rows
+from .measurements import stamp
+from ..sweep import fill_in, write_rows
 from ..leakage import check_data
 from ..recipes import TrainingConfig
 from ..runs import load_run, model_to_bytes

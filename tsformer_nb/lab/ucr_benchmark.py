@@ -22,7 +22,8 @@ from ..io.download import UCR
 from ..io.files import cores
 from ..kernel_model import fit_kernels, units_for
 from .bench import PEERS, FromAeon, make_entrant, resample
-from .measurements import fill_in, stamp, timed
+from .measurements import stamp, timed
+from ..sweep import fill_in
 from ..ridge import some_of_each
 from ..significance import SIZE_CLASSES, accuracies, size_of
 
