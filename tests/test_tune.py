@@ -31,6 +31,7 @@ def judge(settings, seed):
 choices = {"rate": [1., 2., 4.], "blocks": [2, 1, 3], "windows": ["125,250", "none"]}
 study = tuning.open_study("sqlite:///study.db", "toy", {"data": 1}, choices)
 print("ready", flush=True)
+sys.stdin.readline()
 tuning.run_trials(study, lambda trial: tuning.try_candidate(trial, judge, choices), 12)
 """
 
@@ -47,12 +48,16 @@ def study_in(folder, about=1):
 @pytest.mark.slow
 def test_of_two_processes_one_is_killed(tmp_path):
     (tmp_path / "go.py").write_text(PROCESS)
-    start = lambda: subprocess.Popen([sys.executable, "go.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+    start = lambda: subprocess.Popen([sys.executable, "go.py"], cwd=tmp_path, text=True, stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE,
                                      stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)})
     first = start()
     assert first.stdout.readline() == "ready\n"
     second = start()
     assert second.stdout.readline() == "ready\n"
+    for process in (first, second):
+        process.stdin.write("go\n")
+        process.stdin.flush()
     begun = next(line for line in second.stdout if line.endswith(" 1\n"))  # one split of a candidate is kept
     second.send_signal(signal.SIGKILL)
     assert first.wait(120) == 0 and second.wait(10) == -signal.SIGKILL and begun
@@ -133,7 +138,7 @@ def test_a_bad_candidate_is_given_up_but_bad_data_are_told(tmp_path):
 
 def test_another_study_is_refused(tmp_path):
     study_in(tmp_path)
-    with pytest.raises(InputError, match="has another data: choose another folder"):
+    with pytest.raises(InputError, match="differs in its data: choose another folder"):
         study_in(tmp_path, about=2)
     with pytest.raises(InputError, match="cannot be used as a database"):
         open_study("nonsense://x", "toy", {}, CHOICES)
@@ -171,7 +176,7 @@ def test_a_whole_search_of_kernels(tmp_path, monkeypatch):
     assert command(*options, cwd=tmp_path).returncode == 0  # nothing is left to do
     assert (tmp_path / "search" / "trials.csv").read_bytes() == before
     said = command(*options[:8], "n_filters=8", "--out", "search", cwd=tmp_path)
-    assert said.returncode == 2 and "has another" in said.stderr, said.stderr
+    assert said.returncode == 2 and "differs in its" in said.stderr, said.stderr
 
 
 def test_messages_of_settings(tmp_path):
@@ -272,3 +277,18 @@ def test_completion(shell, tmp_path):
         asked = "COMP_WORDS=(tsformer-nb ev); COMP_CWORD=1; _shtab_tsformer_nb; echo ${COMPREPLY[@]}"
         found = run("bash", "-c", f"source {script}; {asked}")
         assert "evaluate" in found.stdout, found.stderr
+
+
+@pytest.mark.parametrize("words, sentence", [
+    (["train", "--model", "kernels", "--set", "dither=nan"], "dither=nan: it takes a number"),
+    (["train", "--model", "kernels", "--set", "epochs=3"], "'epochs' is no setting of kernels"),
+    (["train", "--model", "kernels", "--set", "n_levels=3", "n_levels=5"], "--set names n_levels twice"),
+    (["train", "--model", "kernels", "--dither", ".1", "--set", "dither=.2"], "give it two values"),
+    (["train", "--model", "tsformer", "--epochs", "1", "--tensorboard", "t.txt"], "t.txt: cannot be used as a folder"),
+    (["tune", "--model", "kernels", "--set", "n_filters=-8"], "must be at least 1"),
+    (["tune", "--model", "kernels", "--storage", "postgresql://me:secret@nowhere/n"], "pip install psycopg2-binary")])
+def test_values_that_no_fit_takes_leave_nothing(tmp_path, words, sentence):
+    (tmp_path / "t.txt").touch()
+    said = command(words[0], "--data", "sample", *words[1:], "--out", "out", cwd=tmp_path)
+    assert said.returncode == 2 and sentence in said.stderr and "secret" not in said.stderr, said.stderr
+    assert not [*(tmp_path / "out").glob("*")] if (tmp_path / "out").exists() else True

@@ -31,6 +31,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,7 @@ def _export_arguments(command: argparse.ArgumentParser) -> None:
 def parser() -> argparse.ArgumentParser:
     "The commands and their arguments."
     top = Parser(prog="tsformer-nb", description="Transformers for time-series classification.")
+    top.add_argument("--version", action="version", version=f"%(prog)s {version('tsformer_nb')}")
     top.add_argument("--completion", action=Completion, choices=("bash", "zsh"), help="print what makes the "
                      "Tab key complete commands and options in this shell")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -472,7 +474,10 @@ def train_command(args: argparse.Namespace) -> dict:
     further, sizes = settings_of(args.model, settings) if settings else ({}, None)
     asked = {"seed": args.seed, "epochs": args.epochs, "validation": args.validation,
              "class_weight": args.class_weight, "dither": args.dither}
-    asked = further | {name: value for name, value in asked.items() if value is not None}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if twice := [name for name in further if name in asked]:
+        raise InputError(f"--{twice[0]} and --set {twice[0]}=.. give it two values: leave one out.")
+    asked |= further
     callbacks = [_tensorboard(args.tensorboard)] if args.tensorboard else []
     out = Path(args.out or runs.default_folder(data.name, args.model, args.seed))
     try:
@@ -496,6 +501,9 @@ def _settings_in(texts: Sequence[str]) -> dict[str, str]:
     "The settings that `--set` was given."
     if wrong := [text for text in texts if not re.fullmatch(r"\w+=\S+", text)]:
         raise InputError(f"--set {wrong[0]}: write it as NAME=VALUE, such as num_blocks=3.")
+    names = [text.split("=")[0] for text in texts]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--set names {twice[0]} twice: give it one value.")
     return dict(text.split("=", 1) for text in texts)
 
 
@@ -507,6 +515,10 @@ def _tensorboard(folder: str):
         raise InputError("--tensorboard takes TensorBoard: pip install 'tsformer_nb[tensorboard]'.") from None
     import keras
 
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--tensorboard {folder}: cannot be used as a folder ({error.strerror}).") from None
     return keras.callbacks.TensorBoard(folder)
 
 # %% ../nbs/library/cli.ipynb #cli-tune
@@ -524,7 +536,8 @@ def tune_command(args: argparse.Namespace) -> dict:
                  args.scaling, progress=True)
     states = Counter(row["state"] for row in tuned.rows)
     usual, best = tuned.accuracy
-    print(f"{len(tuned.rows)} candidates: {states['complete']} complete, {states['pruned']} given up")
+    n = len(tuned.rows)
+    print(f"{n} candidate{'s' * (n > 1)}: {states['complete']} complete, {states['pruned']} given up")
     print(f"default settings: accuracy {usual:.4f} on series held out, with noise")
     if tuned.best:
         gain, half = tuned.gain
@@ -540,9 +553,10 @@ def tune_command(args: argparse.Namespace) -> dict:
         print("what mattered: " + ", ".join(f"{name} {share:.2f}" for name, share in shares))
     print(f"saved in {folder}: {', '.join(path.name for path in sorted(folder.iterdir()))}")
     command = _train_command_for(args, fixed | tuned.best)
-    print(f"train it: {command}")
+    sure = not tuned.best or gain > half
+    print(f"{'train it' if sure else 'to train with these settings all the same'}: {command}")
     return {"folder": folder, "model": tuned.model, "settings": fixed | tuned.best, "accuracy": {"usual": usual,
-            "best": best}, "on_new_splits": {"usual": tuned.again[0], "best": tuned.again[1]},
+            "best": best}, "on_new_splits": {"usual": tuned.again[0], "best": tuned.again[1], "gain": tuned.gain},
             "importance": tuned.importance, "candidates": len(tuned.rows), "command": command}
 
 
@@ -571,14 +585,18 @@ def learning_curve_command(args: argparse.Namespace) -> dict:
     from tsformer_nb.tune import last_doubling, learning_curve, plot_learning_curve
 
     curve = learning_curve(data, args.model, args.splits, progress=True)
-    print("training series  accuracy on series held out, with noise")
+    print("training series  accuracy on series held out, with noise (± standard deviation over splits)")
     for row in curve:
         print(f"{row['n_series']:15,}  {np.mean(row['accuracies']):.4f} ± {np.std(row['accuracies'], ddof=1):.4f}")
     gain, half = last_doubling(curve)
     more = "the curve still rises, so more series will help, though the next doubling usually brings less"
-    if gain <= half:
-        more = "this may be chance, which more --splits tell" if half > .02 else "more series of this kind may not help"
-    print(f"the last doubling brought {100 * gain:+.1f} ± {100 * half:.1f} points: {more}")
+    if np.mean(curve[-1]["accuracies"]) == 1:
+        more = "all series held out are classified correctly"
+    elif args.splits < 3 or gain <= half and half > .02:
+        more = "this may be chance, which more --splits tell"
+    elif gain <= half:
+        more = "more series of this kind may not help"
+    print(f"the last doubling brought {100 * gain:+.1f} ± {100 * half:.1f} points (95 % interval): {more}")
     if args.out:
         atomic_write(Path(args.out), png_of(plot_learning_curve(curve)))
     return {"curve": curve, "last_doubling": {"gain": gain, "half_width": half}}
@@ -586,6 +604,8 @@ def learning_curve_command(args: argparse.Namespace) -> dict:
 # %% ../nbs/library/cli.ipynb #a48a3b85
 def evaluate_command(args: argparse.Namespace) -> dict:
     "Print the figures of a saved run."
+    if args.page and Path(args.page).suffix not in (".html", ".htm"):
+        raise InputError(f"{args.page}: --page takes a page (.html).")
     start_keras()
     from tsformer_nb.evaluation import evaluate, predict
     from tsformer_nb.runs import load_doubt, load_run, place_of

@@ -52,6 +52,7 @@ class Trained:
     "The base class of models trained by gradient descent."
 
     recipe = TrainingConfig()  # where a model has no name, and so no recipe of its own
+    uses: tuple[str, ...] | None = None  # fields of its recipe that change it; None: all
     notice = ""  # a message for the user before it is fitted
     shows_attention = False  # whether `attention_weights` is available
     explained_by: tuple[str, ...] = ("occlusion", "gradients")  # methods of `explain`, the usual one first
@@ -320,8 +321,11 @@ def settings_of(
     "Sort settings by where they belong; raises `InputError` for an unknown name, or a value of another kind."
     if model == "auto" or isinstance(model, keras.Model):
         raise InputError("Settings belong to one model: choose it by name, with --model or model=.")
+    if not isinstance(settings, Mapping):
+        raise InputError(f"Settings are values by name, such as {{\"dither\": 0.1}}, not {settings!r}.")
     kind = find_model(model)
-    recipe = {one.name: one.default for one in fields(TrainingConfig) if one.name not in ("seed", "class_weight")}
+    recipe = {one.name: one.default for one in fields(TrainingConfig) if one.name not in ("seed", "class_weight")
+              and (kind.uses is None or one.name in kind.uses)}
     sizes = {one.name: one.default for one in fields(getattr(kind, "settings", None) or NoSettings)
              if one.name not in OF_DATA}
     for name in settings:
@@ -348,7 +352,10 @@ def _as_value(name: str, value: Any, usual: Any) -> Any:
             return {"true": True, "false": False, **({"none": None} if usual is None else {})}[value.lower()]
         if not isinstance(value, str) and (isinstance(value, bool) != (kind is bool) or kind is int and value % 1):
             raise ValueError
-        return value if value is None and usual is None else kind(value)
+        found = value if value is None and usual is None else kind(value)
+        if isinstance(found, float) and not np.isfinite(found):
+            raise ValueError
+        return found
     except (ValueError, TypeError, KeyError):
         form = {tuple: "whole numbers with commas between them, or none", bool: "true or false", int: "a whole number"}
         raise InputError(f"{name}={value}: it takes {form.get(kind, 'a number')}.") from None

@@ -297,6 +297,7 @@ class KernelModel(KernelBase):
     # differences from a model that is trained by gradients
 
     explained_by = ("kernels", "occlusion")
+    uses = ("dither",)  # of the recipe
 
     @classmethod
     def for_data(cls, data, seed=0, scaling=None, **sizes):

@@ -27,6 +27,7 @@ from .data import Dataset, dither, dither_level, hold_out, in_memory, set_aside,
 from .evaluation import accuracy_and_loss, predict
 from .fitting import find_model, fit, settings_of
 from .io.files import InputError, atomic_write, locked
+from .recipes import recipe_for
 from .runs import InterruptCallback, data_digest, png_of, versions
 from .significance import t_interval
 from .training import series_weights
@@ -71,6 +72,8 @@ def learning_curve(
     "Accuracy on the same series held out, with noise, after fits to more and more series."
     from tqdm import tqdm
 
+    if n_splits < 1 or n_sizes < 2:
+        raise InputError(f"n_splits={n_splits}, n_sizes={n_sizes}: a curve takes at least one split and two sizes.")
     data = in_memory(data)
     parts = [_parts(data, seed, n_sizes) for seed in range(n_splits)]
     rows: list[dict] = [{"n_series": [], "accuracies": []} for _ in range(min(map(len, parts)))]
@@ -163,6 +166,7 @@ def open_study(
     "Create a study, or join one; raises `InputError` for another one of that name, or if Optuna is missing."
     optuna = _optuna()
     options = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {}
+    place = re.sub("//[^/@]*@", "//", storage)  # for messages, without name and password
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -172,14 +176,15 @@ def open_study(
         study = optuna.create_study(storage=kept, study_name=name, load_if_exists=True, direction="maximize",
                                     pruner=optuna.pruners.MedianPruner(n_startup_trials=4))
     except Exception as error:  # of SQLAlchemy, of a driver, of Optuna
-        raise InputError(f"{storage} cannot be used as a database: {_first_line(error)}.") from None
+        raise InputError(f"{place} cannot be used as a database: {_first_line(error)}. A server needs its driver, for "
+                         "PostgreSQL: pip install psycopg2-binary.") from None
     about = json.loads(json.dumps(about))
     if not study.user_attrs:
         study.set_user_attr("about", about)
         study.enqueue_trial({name: values[0] for name, values in choices.items()}, skip_if_exists=True)
     known = study.user_attrs.get("about", about)
     if other := [key for key in about if known.get(key) != about[key]]:
-        raise InputError(f"The study {name} in {storage} has another {other[0]}: choose another folder with --out, or "
+        raise InputError(f"The study {name} in {place} differs in its {other[0]}: choose another folder with --out, or "
                          "repeat the options of that study.")
     return study
 
@@ -240,6 +245,7 @@ def run_trials(
             if n_done >= n_trials or time.time() > until:
                 return
             if n_done + n_running >= n_trials:
+                bar.set_postfix_str("waiting for other processes")
                 time.sleep(min(1, BEAT))
                 continue
             # the number of trials decides what is tried next: a search by one process can be repeated
@@ -353,7 +359,11 @@ def tune(
     Raises `InputError` if the model has no settings to tune, or if the study in the folder is another one.
     """
     data, until, fixed = in_memory(data), time.time() + 3600 * hours, dict(fixed or {})
-    settings_of(model, fixed)
+    if n_trials < 1:
+        raise InputError(f"n_trials={n_trials}: at least one candidate is needed.")
+    recipe, sizes = settings_of(model, fixed)
+    recipe_for(model, recipe)  # these two reject values that no fit would take
+    find_model(model).for_data(data, 0, scaling, **sizes)
     choices = {name: [*map(_as_option, values)] for name, values in find_model(model).choices(data).items()
                if name not in fixed}
     if not choices:
@@ -364,7 +374,8 @@ def tune(
              "class_weight": class_weight, "scaling": scaling}
     asked = partial(_judge_with, data=data, model=model, fixed=fixed, class_weight=class_weight, scaling=scaling)
     with _alone(folder):
-        study = open_study(storage or f"sqlite:///{folder / 'study.db'}", f"{data.name}-{model}", about, choices)
+        study = open_study(storage or f"sqlite:///{folder / 'study.db'}", f"{data.name}-{model}" if storage else "tune",
+                           about, choices)
     run_trials(study, lambda trial: try_candidate(trial, asked, choices), n_trials, until, progress)
     tuned = _found(study, model, choices, asked, progress)
     atomic_write(folder / "trials.csv", _as_csv(tuned.rows))
