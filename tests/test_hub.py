@@ -137,7 +137,7 @@ def test_there_and_back(stub):
     x = load_dataset("sample").x_test[:5]
     assert np.array_equal(predict(model, x), predict(runs.load_run("FordA")[0], x))
     files = stub.repos["anna/engines"]["main"]
-    assert set(files) == {"README.md", "config.json", "metrics.json", "model.keras", "model.weights.h5"}
+    assert set(files) == {"README.md", "config.json", "doubt.npz", "metrics.json", "model.keras", "model.weights.h5"}
     assert any(token == f"Bearer {TOKEN}" for _, _, token in stub.seen)
     assert not any(TOKEN.encode() in content for content in files.values())
 
