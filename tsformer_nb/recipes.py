@@ -34,7 +34,8 @@ class TrainingConfig:
         if self.epochs < 1 or self.batch_size < 1:
             raise InputError(f"epochs={self.epochs}, batch_size={self.batch_size}: both must be at least 1.")
         # written so that NaN is refused as well
-        if not (0 <= self.shift < 1 and self.dither >= 0 and self.weight_decay >= 0 and 0 < self.learning_rate < float("inf")):
+        if not (0 <= self.shift < 1 and self.dither >= 0 and self.weight_decay >= 0
+                and 0 < self.learning_rate < float("inf")):
             raise InputError(f"shift={self.shift}, dither={self.dither}, weight_decay={self.weight_decay}, "
                              f"learning_rate={self.learning_rate}: shift is a share below 1, dither and weight_decay "
                              "are not negative, and the learning rate is above 0.")

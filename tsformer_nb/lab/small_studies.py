@@ -35,7 +35,7 @@ from .measurements import stamp
 from ..sweep import fill_in, write_rows
 from ..leakage import check_data
 from ..recipes import TrainingConfig
-from ..runs import load_run, model_to_bytes
+from ..runs import DOUBT, load_run, model_to_bytes, place_of
 
 # %% ../../nbs/lab/small_studies.ipynb #c56eef9c
 CARD = FILES / "card.md"  # in both languages, with placeholders for the figures of a run
@@ -43,12 +43,13 @@ CARD = FILES / "card.md"  # in both languages, with placeholders for the figures
 
 def ship(
     run: str | Path,  # a folder that `train` has written
-    out: Path,  # gets model.keras, README.md and metrics.json, in this order
+    out: Path,  # gets model.keras, doubt.npz, README.md and metrics.json, in this order
 ) -> None:
     "Prepare a run to ship with the package."
     model, metrics = load_run(run)
     atomic_write(out / "model.keras", model_to_bytes(model))
     metrics["model_sha256"] = sha256_of(out / "model.keras")
+    atomic_write(out / DOUBT, (place_of(run) / DOUBT).read_bytes())
     n_train = len(load_dataset(metrics["source"]).y_train)
     card = CARD.read_text(encoding="utf-8").format(n_train=n_train, **metrics)
     atomic_write(out / "README.md", card.encode())
