@@ -31,12 +31,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import __version__
 from .data import Dataset, describe, in_memory, load_dataset
 from .deploy.runtime import RUNTIMES, load_exported
 from .io.download import NAMES
@@ -247,7 +247,7 @@ def _export_arguments(command: argparse.ArgumentParser) -> None:
 def parser() -> argparse.ArgumentParser:
     "The commands and their arguments."
     top = Parser(prog="tsformer-nb", description="Transformers for time-series classification.")
-    top.add_argument("--version", action="version", version=f"%(prog)s {version('tsformer_nb')}")
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     top.add_argument("--completion", action=Completion, choices=("bash", "zsh"), help="print what makes the "
                      "Tab key complete commands and options in this shell")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -709,21 +709,26 @@ def _check_unlike(found: Recordings, about: dict) -> None:
                       "times as much as in training; are they in another unit?", InputWarning, stacklevel=2)
 
 
-def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, "_Judged"]:
-    "The classes of a run, and what it predicts for each series."
+def _loaded(run: str) -> tuple:
+    "What answers, the model, what the run says of itself, and what it keeps to doubt by."
     start_keras()
     from tsformer_nb.evaluation import predict
     from tsformer_nb.runs import load_doubt, load_run, place_of
 
-    run = place_of(args.run)  # both from one state of a repository
-    model, metrics = load_run(run)
+    place = place_of(run)  # all from one state of a repository
+    model, metrics = load_run(place)
+    return partial(predict, model), model, metrics, load_doubt(place)
+
+
+def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, "_Judged"]:
+    "The classes of a run, and what it predicts for each series."
+    answer, model, metrics, doubt = _loaded(args.run)
     x = _unlabelled(found, metrics, args)
     _check_shape(model, metrics, x, args.file)
-    doubt = load_doubt(run)
     if doubt is None and args.coverage is not None:
         raise InputError(f"--coverage: {args.run} was saved by an older version, which kept no predictions for series "
                          "held out: train again.")
-    return metrics["classes"], _judged(doubt, x, predict(model, x, progress=True), args)
+    return metrics["classes"], _judged(doubt, x, answer(x, progress=True), args)
 
 # %% ../nbs/library/cli.ipynb #cli-judged
 @dataclass(frozen=True, eq=False)
@@ -825,18 +830,11 @@ def watch_command(args: argparse.Namespace) -> dict:
     "Classify a stream, window by window, until it ends."
     if args.file != "-" and not Path(args.file).exists():
         raise InputError(f"{args.file} does not exist: give a file, a pipe, or - for standard input.")
-    exported = load_exported(args.run) if Path(args.run).suffix in RUNTIMES else None  # without Keras
-    novelty = None
-    if exported:
+    if Path(args.run).suffix in RUNTIMES:  # without Keras
+        exported, doubt = load_exported(args.run), None
         about, answer = exported.about, exported.predict
     else:
-        start_keras()
-        from tsformer_nb.evaluation import predict
-        from tsformer_nb.runs import load_doubt, load_run, place_of
-
-        run = place_of(args.run)
-        (model, about), doubt = load_run(run), load_doubt(run)
-        answer, novelty = partial(predict, model), doubt and doubt.novelty
+        answer, _, about, doubt = _loaded(args.run)
     if about.get("layout", {}).get("resample"):
         raise InputError(f"{args.run} was trained with --resample {about['layout']['resample']}, which a stream cannot "
                          "be brought to: train without it, at the rate of the stream.")
@@ -846,12 +844,9 @@ def watch_command(args: argparse.Namespace) -> dict:
     with _lines_of(args.file) as lines:
         try:
             for one in watch(answer, about, lines, args.hop, told):
-                row = _watched(one, args.abstain, novelty)
-                if not seconds:
-                    names = ["from", "to", "predicted", *(f"p({name})" for name in about["classes"]), "familiarity"]
-                    print(_as_csv([names[:len(row)]]).decode(), end="")
-                print(_as_csv([row]).decode(), end="", flush=True)
+                table = _watched(one, about["classes"], doubt, args)
                 seconds.append(one.seconds)
+                print(_as_csv(table[len(seconds) > 1:]).decode(), end="", flush=True)  # names of columns once
         finally:
             took = ""
             if seconds:
@@ -870,15 +865,12 @@ def _lines_of(file: str):
         yield lines
 
 
-def _watched(one, least: float | None, novelty) -> list:
-    "The row of a window; `least` and `novelty` are None where they are not asked for, or not known."
-    asked, label = least is not None and novelty is not None, "" if one.label is None else one.label
-    p = ["" if np.isnan(value) else Decimal(f"{value:.6f}") for value in one.probabilities]
-    if least is None or one.label is None:
-        return [one.first, one.last, label, *p, *[""] * asked]
-    familiarity = 1. if novelty is None else novelty.familiarity(one.x[None])[0]
-    sure = one.probabilities.max() >= least and (novelty is None or familiarity > novelty.rate)
-    return [one.first, one.last, label if sure else "", *p, *[Decimal(f"{familiarity:.4f}")] * asked]
+def _watched(one, classes: Sequence, doubt, args: argparse.Namespace) -> list[list]:
+    "The names of the columns, and the row of a window, as `predict` has them; empty where there is no answer."
+    found = Recordings(Path(args.file), np.nan_to_num(one.x)[None], spans=np.array([[one.first, one.last]], object))
+    judged = _judged(doubt if args.abstain is not None else None, found.x, one.probabilities[None], args)
+    names, row = _rows_of(classes, judged, found)
+    return [names, row if one.label is not None else [one.first, one.last, *[""] * (len(row) - 2)]]
 
 # %% ../nbs/library/cli.ipynb #cli-explain
 def explain_command(args: argparse.Namespace) -> dict:

@@ -15,7 +15,7 @@ import numpy as np
 from .data import Dataset, dither, dither_level, hold_out, set_aside
 from .fitting import Fitted, as_series_model, fit, probabilities_of
 from .io.files import InputError, InputWarning
-from .io.on_disk import OnDisk, rows_of
+from .io.on_disk import parts_of, rows_of
 from .recipes import MODELS
 from .ridge import some_of_each
 from .scaling import enough
@@ -27,17 +27,7 @@ def predict(
     progress: bool = False,  # show a progress bar on standard error, if this takes longer than two seconds
 ) -> np.ndarray:  # (n_series, n_classes) probabilities
     "Class probabilities for each series; raises `InputError` if series do not fit the model."
-    asked = as_series_model(model)
-    if not progress or len(x) <= 512:
-        return probabilities_of(asked, x)
-    from tqdm import tqdm
-
-    x, found = x if isinstance(x, OnDisk) else asked.accept(x), []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InputWarning)  # `accept` has shown them
-        for start in tqdm(range(0, len(x), 512), "predicted", delay=2, leave=False):
-            found.append(asked.probabilities(x[start:start + 512]))
-    return np.concatenate(found)
+    return probabilities_of(as_series_model(model), x, progress)
 
 # %% ../nbs/library/evaluation.ipynb #501dfa0f
 def accuracy_and_loss(
@@ -79,8 +69,8 @@ def evaluate(
     if not len(data.x_test):
         raise InputError(f"{data.name} has no test series.")
     probabilities = predict(model, data.x_test) if probabilities is None else probabilities
-    parts = data.x_test.parts(512) if isinstance(data.x_test, OnDisk) else [data.x_test]
-    hidden = np.concatenate([predict(model, dither(part, dither_level(data), n)) for n, part in enumerate(parts)])
+    level = dither_level(data)
+    hidden = np.concatenate([predict(model, dither(part, level, n)) for n, part in enumerate(parts_of(data.x_test))])
     return _test_scores(probabilities, hidden, data.y_test)
 
 
@@ -153,8 +143,8 @@ def under_noise(
         kind = fitted.name if fitted.name in MODELS else type(fitted.model)
         model = fit(inner, kind, fitted.settings, scaling=scaling).model
     elif len(fitted.held_out):
-        few = enough(len(fitted.held_out))
-        model, inner = fitted.model, set_aside(data, fitted.held_out[few])
+        judges = fitted.held_out[enough(len(fitted.held_out))]
+        model, inner = fitted.model, set_aside(data, judges)
     else:
         return {}
     unit = dither_level(data, 1)

@@ -252,12 +252,22 @@ def as_series_model(
 
 def probabilities_of(
     asked: SeriesModel | PlainModel,  # of `as_series_model`
-    x: np.ndarray | OnDisk,  # series
+    x,  # series, on disk or as `as_batch` takes them
+    progress: bool = False,  # show a progress bar on standard error, if this takes longer than two seconds
 ) -> np.ndarray:  # (n_series, n_classes)
-    "Class probabilities; of series on disk in parts."
-    if isinstance(x, OnDisk):
-        return np.concatenate([asked.probabilities(part) for part in x.parts(512)])
-    return asked.probabilities(x)
+    "Class probabilities; of series on disk, and with a progress bar, in parts."
+    if not isinstance(x, OnDisk):
+        if not progress or len(x) <= 512:
+            return asked.probabilities(x)
+        x = asked.accept(x)
+    from tqdm import tqdm
+
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # `accept` has shown them
+        for start in tqdm(range(0, len(x), 512), "predicted", delay=2, leave=False, disable=not progress):
+            found.append(asked.probabilities(x[start:start + 512]))
+    return np.concatenate(found)
 
 # %% ../nbs/library/fitting.ipynb #f1770016
 class PublishedModel(PlainModel):

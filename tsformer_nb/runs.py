@@ -36,7 +36,7 @@ from .fitting import Fitted, find_model, fit
 from .io.download import HUB, fetch_run
 from .io.files import FILES, InputError, atomic_file, atomic_write, has_checksum, locked, sha256_of
 from .io.loading import kept_columns
-from .io.on_disk import OnDisk
+from .io.on_disk import parts_of
 from .io.recordings import Layout, spread_within
 from .recipes import MODELS, TrainingConfig
 from .scaling import enough
@@ -280,7 +280,7 @@ def data_digest(
 ) -> str:
     "A checksum of the training series, to recognise them."
     found = hashlib.sha256()
-    for part in data.x_train.parts() if isinstance(data.x_train, OnDisk) else [data.x_train]:
+    for part in parts_of(data.x_train):
         found.update(np.ascontiguousarray(part).data)
     found.update(data.y_train.data)
     return found.hexdigest()

@@ -123,9 +123,11 @@ OWN_LEVELS = ("The series differ in level, but the classes do not. So each serie
 
 def enough(
     n_series: int,
-) -> np.ndarray:  # numbers of at most `ENOUGH` of them, drawn at random, in ascending order
+) -> slice | np.ndarray:  # all; or the numbers of `ENOUGH` of them, drawn at random, in ascending order
     "Which series are enough to measure a scale on, or an accuracy."
-    return np.sort(np.random.default_rng(0).choice(n_series, min(n_series, ENOUGH), replace=False))
+    if n_series <= ENOUGH:
+        return slice(None)
+    return np.sort(np.random.default_rng(0).choice(n_series, ENOUGH, replace=False))
 
 
 def scale_of(
@@ -136,7 +138,8 @@ def scale_of(
     "The scaling of a model's input."
     if scaling == "none":
         return {"mean": 0.0, "std": 1.0, "scaling": "none", "limit": None}
-    x, y = x[enough(len(x))], y[enough(len(y))]
+    some = enough(len(x))
+    x, y = x[some], y[some]
     chosen, scale = scaling or choose_scaling(x, y), Scale.of(x)
     if chosen == "series":
         within = between_and_within(x)[1]
@@ -153,7 +156,8 @@ def noise_unit(
     y: np.ndarray,  # (n_series,) class numbers
 ) -> float | np.ndarray:  # a number, or (n_channels,) where there are several channels
     "Standard deviation of the usual values: over all series, or inside them if each has its own level."
-    x, y = x[enough(len(x))], y[enough(len(y))]
+    some = enough(len(x))
+    x, y = x[some], y[some]
     std = between_and_within(x)[1] if choose_scaling(x, y) == "series" else np.array(Scale.of(x).std)
     return float(std[0]) if len(std) == 1 else std
 

@@ -7,8 +7,6 @@ __all__ = ['SHARE', 'SPLITS', 'BEAT', 'GONE', 'judge', 'learning_curve', 'last_d
            'try_candidate', 'run_trials', 'row_of', 'importance_of', 'plot_trials', 'Tuned', 'tune']
 
 # %% ../nbs/chapters/22_tune.ipynb #tu-imports
-import csv
-import io
 import json
 import math
 import re
@@ -30,6 +28,7 @@ from .io.files import InputError, atomic_write, locked
 from .recipes import recipe_for
 from .runs import InterruptCallback, data_digest, png_of, versions
 from .significance import t_interval
+from .sweep import write_rows
 from .training import series_weights
 
 # %% ../nbs/chapters/22_tune.ipynb #tu-curve
@@ -271,14 +270,6 @@ def row_of(
             "loss": mean("loss", 4), "seconds": mean("seconds", 1), "parameters": size,
             **trial.params, "date": trial.datetime_complete.date().isoformat(), **versions("tensorflow", "optuna")}
 
-
-def _as_csv(rows: list[dict]) -> bytes:
-    text = io.StringIO()
-    table = csv.DictWriter(text, [*rows[0]], lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue().encode()
-
 # %% ../nbs/chapters/22_tune.ipynb #tu-picture
 def importance_of(
     study,  # of Optuna
@@ -378,7 +369,7 @@ def tune(
                            about, choices)
     run_trials(study, lambda trial: try_candidate(trial, asked, choices), n_trials, until, progress)
     tuned = _found(study, model, choices, asked, progress)
-    atomic_write(folder / "trials.csv", _as_csv(tuned.rows))
+    write_rows(folder / "trials.csv", tuned.rows)
     atomic_write(folder / "tuned.png", png_of(plot_trials(tuned.rows, choices, tuned.importance)))
     return tuned
 

@@ -40,26 +40,22 @@ class Columns:
         delimiter = next((one for one in "\t;," if one in first), None)
         fields, wanted = _fields(first, delimiter), [*about.get("channels", ())]
         n_channels = about["n_channels"]
-        try:
-            [*map(_number, fields)]
-        except ValueError:  # names, or a time in front of numbers
-            lower = [field.lower() for field in fields]
+        numbers, n_before = [*map(_is_number, fields)], len(fields) - n_channels
+        if not all(numbers):
             known = about.get("columns", {}).get("time") or about.get("layout", {}).get("time")
-            clock = next((n for n, name in enumerate(fields) if name == known or lower[n] in TIMES), None)
+            clock = next((n for n, name in enumerate(fields) if name == known or name.lower() in TIMES), None)
             if wanted and {*wanted} <= {*fields}:
                 return cls(delimiter, len(fields), tuple(map(fields.index, wanted)), clock, True)
-            others = [n for n in range(len(fields)) if n != clock]
-            if not any(_is_number(field) for field in fields) and not wanted and len(others) == n_channels:
-                return cls(delimiter, len(fields), tuple(others), clock, True)
-            if len(fields) == n_channels + 1 and all(map(_is_number, fields[1:])):
-                return cls(delimiter, len(fields), tuple(range(1, len(fields))), 0, False)
-            raise InputError(f"Line 1 is {first[:60]!r}, and the model needs {_of(n_channels, wanted)}: begin with a "
-                             "line of these names, or give one number for each.") from None
-        if len(fields) not in (n_channels, n_channels + 1):
+            others = tuple(n for n in range(len(fields)) if n != clock)
+            if not any(numbers) and not wanted and len(others) == n_channels:
+                return cls(delimiter, len(fields), others, clock, True)
+        if n_before in (0, 1) and all(numbers[n_before:]):  # numbers, perhaps after a time
+            return cls(delimiter, len(fields), tuple(range(n_before, len(fields))), 0 if n_before else None, False)
+        if all(numbers):
             raise InputError(f"Line 1 has {len(fields)} fields, and the model needs {_of(n_channels, wanted)}: begin "
                              "with a line of names, or give one number for each, after a time if there is one.")
-        time_first = len(fields) - n_channels
-        return cls(delimiter, len(fields), tuple(range(time_first, len(fields))), 0 if time_first else None, False)
+        raise InputError(f"Line 1 is {first[:60]!r}, and the model needs {_of(n_channels, wanted)}: begin with a line "
+                         "of these names, or give one number for each.")
 
     def read(
         self,
@@ -87,7 +83,8 @@ def _fields(text: str, delimiter: str | None) -> list[str]:
 
 def _is_number(field: str) -> bool:
     try:
-        return _number(field) is not None
+        _number(field)
+        return True
     except ValueError:
         return False
 
