@@ -16,6 +16,7 @@ import csv
 import errno
 import gc
 import io
+import itertools
 import json
 import logging
 import os
@@ -40,9 +41,11 @@ from . import __version__
 from .data import Dataset, describe, in_memory, load_dataset
 from .deploy.runtime import RUNTIMES, load_exported
 from .io.download import NAMES
-from .io.files import InputError, InputWarning, atomic_write, silenced
+from .io.files import (InputError, InputWarning, atomic_file, atomic_write, locked, sha256_of,
+                                  silenced)
 from .io.folders import holds_recordings
-from .io.loading import cut_as_trained, find_files, read_file, read_for_model
+from .io.loading import (cut_as_trained, find_files, in_parts, places_for_model, read_file,
+                                    read_for_model)
 from .io.roles import seconds_in
 from .io.windows import intervals
 from .io.recordings import PLAIN_NUMBER, Layout, Recordings, Role, fill_gaps, lengths_of, spread_within
@@ -272,7 +275,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("run", metavar="RUN", help="a folder written by `train`, or a file written by `export`")
     command.add_argument("file", metavar="FILE|DIR", help="series in any known format, or a folder of such files; "
                          "labels are not needed")
-    command.add_argument("--out", metavar="FILE", help="write a CSV file instead of standard output")
+    place = command.add_mutually_exclusive_group()
+    place.add_argument("--out", metavar="FILE", help="write a CSV file instead of standard output")
+    place.add_argument("--into", metavar="DIR", help="write a CSV file for each file of the folder; the same command "
+                       "goes on where it was stopped")
     command.add_argument("--intervals", action="store_true", help="of a log: one row for each stretch of one class, "
                          "not for each window")
     command.add_argument("--abstain", type=share, metavar="P", help="give no label to series with a probability below "
@@ -651,16 +657,12 @@ def predict_command(args: argparse.Namespace) -> dict:
         from tsformer_nb.runs import load_run
 
         about = load_run(args.run)[1]
+    if args.into:
+        return _predict_folder(args, about, exported)
     found = fill_gaps(read_for_model(args.file, about, layout))
-    _check_step(found, about.get("time_step", 0))
-    _check_unlike(found, about)
-    if exported:
-        classes: Sequence = exported.classes
-        judged = _judged(None, found.x, exported.predict(_unlabelled(found, exported.about, args), progress=True), args)
-    else:
-        classes, judged = _predicted(found, args)
+    classes, judge = _judge_of(args, exported)
+    judged, table = _table_of(found, classes, judge, about, args)
     _report_strangers(judged, found)
-    table = _intervals_of(classes, judged, found) if args.intervals else _rows_of(classes, judged, found)
     if args.out:
         atomic_write(Path(args.out), _as_csv(table))
     elif not args.json:
@@ -720,15 +722,32 @@ def _loaded(run: str) -> tuple:
     return partial(predict, model), model, metrics, load_doubt(place)
 
 
-def _predicted(found: Recordings, args: argparse.Namespace) -> tuple[Sequence, "_Judged"]:
-    "The classes of a run, and what it predicts for each series."
+def _judge_of(args: argparse.Namespace, exported) -> tuple[Sequence, Callable[[Recordings], "_Judged"]]:
+    "The classes of a run or of an exported file, and a function that judges series."
+    if exported:
+        return exported.classes, lambda found: _judged(
+            None, found.x, exported.predict(_unlabelled(found, exported.about, args), progress=True), args)
     answer, model, metrics, doubt = _loaded(args.run)
-    x = _unlabelled(found, metrics, args)
-    _check_shape(model, metrics, x, args.file)
     if doubt is None and args.coverage is not None:
         raise InputError(f"--coverage: {args.run} was saved by an older version, which kept no predictions for series "
                          "held out: train again.")
-    return metrics["classes"], _judged(doubt, x, answer(x, progress=True), args)
+
+    def judge(found: Recordings) -> "_Judged":
+        x = _unlabelled(found, metrics, args)
+        _check_shape(model, metrics, x, str(found.path))
+        return _judged(doubt, x, answer(x, progress=True), args)
+
+    return metrics["classes"], judge
+
+
+def _table_of(found: Recordings, classes: Sequence, judge: Callable, about: dict,
+              args: argparse.Namespace) -> tuple["_Judged", list[list]]:
+    "Predictions, and the table of them that was asked for."
+    _check_step(found, about.get("time_step", 0))
+    _check_unlike(found, about)
+    judged = judge(found)
+    return judged, (_intervals_of if args.intervals else _rows_of)(classes, judged, found)
+
 
 # %% ../nbs/library/cli.ipynb #cli-judged
 @dataclass(frozen=True, eq=False)
@@ -824,6 +843,90 @@ def _sets_told(judged: _Judged, coverage: float, truth: np.ndarray | None) -> st
 
 def _covered(sets: np.ndarray, truth: np.ndarray) -> float:  # share of sets that hold the true class
     return float(sets[np.arange(len(truth)), truth].mean())
+
+# %% ../nbs/library/cli.ipynb #cli-into
+def _predict_folder(args: argparse.Namespace, about: dict, exported) -> dict:
+    "Write a file of predictions for each file of a folder, unless it is there."
+    folder, into = Path(args.file), Path(args.into).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: --into writes a file for each file of a folder, --out one file.")
+    if into.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"--into {into}: lies in {folder}, whose files are predicted. Choose another folder.")
+    read = places_for_model(folder, about, layout_of(args))
+    if not read:
+        raise InputError(f"{folder} contains no file of series.")
+    outs = {place: into / place.relative_to(folder).with_name(place.name.removesuffix(".csv") + ".csv")
+            for place in read}
+    if twins := [place for place, n in Counter(outs.values()).items() if n > 1]:
+        raise InputError(f"{folder}: two files would get the predictions {twins[0].name}. Rename one of them.")
+    into.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(into):
+            return _fill_folder(args, about, exported, read, outs)
+    except BlockingIOError:
+        raise InputError(f"Another process is writing to {into}: wait until it ends, or choose another folder.") from None
+
+
+def _fill_folder(args: argparse.Namespace, about: dict, exported, read: dict, outs: dict) -> dict:
+    "The same, in a folder that is reserved for this process."
+    from tqdm import tqdm
+
+    into = Path(args.into).expanduser()
+    _remember(into, args)
+    for half in into.rglob("*.csv.[0-9]*.part.csv"):  # of a killed process
+        half.unlink()
+    wanted = [place for place, out in outs.items()
+              if not out.exists() or out.stat().st_mtime_ns < place.stat().st_mtime_ns]
+    counts = Counter({"files": len(read), "already there": len(read) - len(wanted)})
+    judge_of_run, told, faulty = None, False, []
+    for place in tqdm(wanted, "predicting", unit=" files", delay=2):
+        try:
+            with warnings.catch_warnings():
+                if told:  # how the others are read, the first has told
+                    warnings.simplefilter("ignore", InputWarning)
+                parts = map(fill_gaps, in_parts(place, read[place], about))
+                first = next(parts)
+            judge_of_run, told = judge_of_run or _judge_of(args, exported), True
+            counts += _write_parts(itertools.chain([first], parts), outs[place], *judge_of_run, about, args)
+        except InputError as error:
+            faulty.append(str(error))
+            warnings.warn(str(error), InputWarning, stacklevel=2)
+    print(", ".join(f"{n:,} {name}" for name, n in counts.items() if n))
+    if faulty:
+        raise InputError(f"{len(faulty)} of {len(read)} files could not be predicted, the first one because {faulty[0]} "
+                         f"The others are in {into}; the same command predicts those that are left.")
+    return dict(counts)
+
+
+def _remember(into: Path, args: argparse.Namespace) -> None:
+    "Keep with which run and options a folder is filled; raises `InputError` if they were others."
+    run = Path(args.run) / "metrics.json" if Path(args.run).is_dir() else Path(args.run)
+    asked = {name: getattr(args, name) for name in ("abstain", "coverage", "intervals")} | asdict(layout_of(args))
+    about = as_json({"run": sha256_of(run) if run.is_file() else args.run, **asked}).encode()
+    kept = into / ".predicted.json"
+    if kept.exists() and kept.read_bytes() != about:
+        raise InputError(f"--into {into}: holds predictions of another run, or with other options. Choose another "
+                         "folder.")
+    atomic_write(kept, about)
+
+
+def _write_parts(parts, out: Path, classes: Sequence, judge: Callable, about: dict,
+                 args: argparse.Namespace) -> Counter:
+    "Write the predictions of a file, part by part, completely or not at all."
+    counts: Counter = Counter()
+    unlike, out = [], out.resolve()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(out) as unfinished, unfinished.open("wb") as file:
+        for found in parts:
+            judged, table = _table_of(found, classes, judge, about, args)
+            file.write(_as_csv(table[bool(unlike):]))  # the names of columns once
+            unlike.append(judged.unlike)
+            counts["series"] += len(judged.probabilities)
+            if args.abstain is not None:
+                counts["labelled"] += _labels_counted(judged, None)["labelled"]
+    if judged.unlike is not None:
+        _report_strangers(replace(judged, unlike=np.concatenate(unlike)), found)
+    return counts
 
 # %% ../nbs/library/cli.ipynb #cli-watch
 def watch_command(args: argparse.Namespace) -> dict:
@@ -1046,7 +1149,7 @@ def _unlabelled(found: Recordings, metrics: dict, args: argparse.Namespace) -> n
     if found.labels is None and unnamed and found.x.shape[1:] == (n_steps + 1, 1):
         return found.x[:, 1:]
     if found.labels is not None and found.x.shape[1:] == (n_steps - 1, 1):
-        whole = read_file(args.file, layout_of(args), labelled=False)
+        whole = read_file(found.path, layout_of(args), labelled=False)
         return fill_gaps(whole).x if whole.x.shape[1] == n_steps else found.x
     return found.x
 

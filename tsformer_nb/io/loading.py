@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['READERS', 'TABLES', 'TS', 'FLAG', 'read_file', 'set_name', 'find_files', 'Parts', 'load_parts', 'divided',
-           'kept_columns', 'read_for_model', 'cut_as_trained']
+           'kept_columns', 'read_for_model', 'cut_as_trained', 'places_for_model', 'in_parts']
 
 # %% ../../nbs/library/loading.ipynb #3ef4ead1
 import contextlib
 import re
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from .folders import (RECORDINGS, One, channel_folders, files_aside, intervals_b
                                     sensor_folders, with_intervals)
 from .recordings import Layout, Recordings, Role, fill_gaps, lengths_of, padded
 from .layouts import from_table
+from .on_disk import LARGE, on_disk
 from .roles import IDS, LABELS, TIMES, columns_called, find_column, id_column, known_column, named
 from .tables import ENDINGS, HIDDEN, Table, ending, is_note
 from .ts_arff_npz import (JSON, array_in, part_of, read_arff, read_arrays, read_npz, read_ts, series_of,
@@ -396,7 +397,7 @@ def read_for_model(
     column for recordings is one recording; in a folder, each file is read, except those that hold labels.
     """
     path, layout = Path(path), cut_as_trained(layout, about)
-    found = _of_folder(path, about, layout) if path.is_dir() else _one_file(path, about, layout)
+    found = _of_folder(path, places_for_model(path, about, layout)) if path.is_dir() else _one_file(path, about, layout)
     return replace(found, time_step=0.) if layout.resample else found
 
 
@@ -408,17 +409,21 @@ def cut_as_trained(layout: Layout, about: Mapping[str, Any]) -> Layout:
     return replace(layout, resample=layout.resample or kept.get("resample", 0))
 
 
-def _of_folder(path: Path, about: Mapping[str, Any], layout: Layout) -> Recordings:
-    "The series of a folder."
-    kept = about.get("layout", {})
+def places_for_model(
+    path: Path,  # a folder with series to predict
+    about: Mapping[str, Any] = MappingProxyType({}),  # what a run says of its data
+    layout: Layout = Layout(),  # what the user specified, which comes first
+) -> dict[Path, Callable[[Path], Recordings]]:  # each file, or folder of sensors, by name: what reads it
+    "What a folder holds, so that its files can be read one by one."
+    layout, kept = cut_as_trained(layout, about), about.get("layout", {})
     named, sensors = tuple(about.get("channels", ())), kept.get("id") == "folder" and not layout.id
     if sensors or layout.id == "folder":  # each folder of files is a recording
         layout = replace(layout, id=None)
-        return _each(folder=path, places=[*sensor_folders(path)] or [path], read=lambda one: _recording(
-            one, read_sensors(one, layout), named))
+        return dict.fromkeys([*sensor_folders(path)] or [path],
+                             lambda one: _recording(one, read_sensors(one, layout), named))
     if found := channel_folders(path, named):
-        return _each(path, [*found], lambda one: Recordings(one, series_of(one, read_channels(found[one])[0]),
-                                                            channels=named))
+        return dict.fromkeys(found, lambda one: Recordings(one, series_of(one, read_channels(found[one])[0]),
+                                                           channels=named))
     places = [one for one in sorted(path.rglob("*")) if one.is_file()
               and ending(one) in (*READERS, *TABLES, *RECORDINGS)
               and not is_note(one) and not any(map(HIDDEN.match, one.relative_to(path).parts))
@@ -428,7 +433,21 @@ def _of_folder(path: Path, about: Mapping[str, Any], layout: Layout) -> Recordin
         names = ", ".join(one.name for one in places if one in aside)
         warnings.warn(f"{path}: {names} describe series, and hold none; left out.", InputWarning, stacklevel=2)
         places = others
-    return _each(path, places, lambda one: _one_file(one, about, layout))
+    return dict.fromkeys(places, lambda one: _one_file(one, about, layout))
+
+
+def in_parts(
+    path: Path,  # a file, or a folder of sensors
+    read: Callable[[Path], Recordings],  # of `places_for_model`
+    about: Mapping[str, Any],  # what a run says of its data
+    least: int = LARGE,  # bytes
+    size: int = 4096,  # series
+) -> Iterator[Recordings]:
+    "The series of a large array, some at a time; of any other file, at once."
+    if ending(path) == ".npy" and not about.get("channels") and path.stat().st_size >= least:
+        yield from (Recordings(path, x, unit="item") for x in on_disk(path).parts(size))
+    else:
+        yield read(path)
 
 
 def _one_file(path: Path, about: Mapping[str, Any], layout: Layout) -> Recordings:
@@ -539,11 +558,11 @@ def _with_channels(found: Recordings, named: tuple[str, ...]) -> Recordings:
                      f"{', '.join(named)}: rename the columns, or name them in this order with --channels.")
 
 
-def _each(folder: Path, places: list[Path], read: Callable[[Path], Recordings]) -> Recordings:
+def _of_folder(folder: Path, read: Mapping[Path, Callable[[Path], Recordings]]) -> Recordings:
     "The series of all files in a folder, or of all folders in it, in the order of their names."
-    if not places:
+    if not read:
         raise InputError(f"{folder} contains no file of series.")
-    found = all_but_short(places, read)
+    found = all_but_short([*read], lambda one: read[one](one))
     places, ones = [*found], [*found.values()]
     for path, one in found.items():
         if one.channels != ones[0].channels or one.x.shape[2] != ones[0].x.shape[2]:
