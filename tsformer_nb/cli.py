@@ -864,7 +864,8 @@ def _predict_folder(args: argparse.Namespace, about: dict, exported) -> dict:
         with locked(into):
             return _fill_folder(args, about, exported, read, outs)
     except BlockingIOError:
-        raise InputError(f"Another process is writing to {into}: wait until it ends, or choose another folder.") from None
+        raise InputError(f"Another process is writing to {into}: wait until it ends, or choose another "
+                         "folder.") from None
 
 
 def _fill_folder(args: argparse.Namespace, about: dict, exported, read: dict, outs: dict) -> dict:
@@ -893,8 +894,8 @@ def _fill_folder(args: argparse.Namespace, about: dict, exported, read: dict, ou
             warnings.warn(str(error), InputWarning, stacklevel=2)
     print(", ".join(f"{n:,} {name}" for name, n in counts.items() if n))
     if faulty:
-        raise InputError(f"{len(faulty)} of {len(read)} files could not be predicted, the first one because {faulty[0]} "
-                         f"The others are in {into}; the same command predicts those that are left.")
+        raise InputError(f"{len(faulty)} of {len(read)} files could not be predicted, the first one because "
+                         f"{faulty[0]} The others are in {into}; the same command predicts those that are left.")
     return dict(counts)
 
 
@@ -914,7 +915,8 @@ def _write_parts(parts, out: Path, classes: Sequence, judge: Callable, about: di
                  args: argparse.Namespace) -> Counter:
     "Write the predictions of a file, part by part, completely or not at all."
     counts: Counter = Counter()
-    unlike, out = [], out.resolve()
+    unlike: list = []
+    out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(out) as unfinished, unfinished.open("wb") as file:
         for found in parts:
