@@ -879,7 +879,9 @@ def _fill_folder(args: argparse.Namespace, about: dict, exported, read: dict, ou
     wanted = [place for place, out in outs.items()
               if not out.exists() or out.stat().st_mtime_ns < place.stat().st_mtime_ns]
     counts = Counter({"files": len(read), "already there": len(read) - len(wanted)})
-    judge_of_run, told, faulty = None, False, []
+    told, faulty = False, []
+    if wanted:
+        classes, judge = _judge_of(args, exported)  # once, and what is wrong with the run is no fault of a file
     for place in tqdm(wanted, "predicting", unit=" files", delay=2):
         try:
             with warnings.catch_warnings():
@@ -887,8 +889,8 @@ def _fill_folder(args: argparse.Namespace, about: dict, exported, read: dict, ou
                     warnings.simplefilter("ignore", InputWarning)
                 parts = map(fill_gaps, in_parts(place, read[place], about))
                 first = next(parts)
-            judge_of_run, told = judge_of_run or _judge_of(args, exported), True
-            counts += _write_parts(itertools.chain([first], parts), outs[place], *judge_of_run, about, args)
+            told = True
+            counts += _write_parts(itertools.chain([first], parts), outs[place], classes, judge, about, args)
         except InputError as error:
             faulty.append(str(error))
             warnings.warn(str(error), InputWarning, stacklevel=2)
