@@ -171,6 +171,9 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", metavar="DIR", help="folder for the run (runs/<data>-<model>-<seed>)")
     command.add_argument("--resume", action="store_true", help="continue a stopped run; repeat its other options")
     command.add_argument("--overwrite", action="store_true", help="replace the run in the folder")
+    command.add_argument("--distributed", action="store_true", help="train together with other processes, on JAX; each "
+                         "runs this command, with the variables KERAS_DISTRIBUTION_JOB_ADDRESSES, _NUM_PROCESSES and "
+                         "_PROCESS_ID")
     _set_arguments(command)
 
 # %% ../nbs/library/cli.ipynb #c1be72af
@@ -407,20 +410,29 @@ def hidden(*names: str):
             del sys.modules[name]
 
 
-def start_keras() -> None:
+def start_keras(
+    distributed: bool = False,  # on JAX, ready to join other processes
+) -> None:
     "Import Keras without TensorFlow's messages; raises `InputError` if it cannot start."
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if distributed:
+        os.environ["KERAS_BACKEND"] = "jax"
     # Keras imports these three, if they are there, for helpers that no command uses: a third of its time
     unused = hidden("sklearn", "matplotlib", "pandas")
     try:
         with unused, silenced(), postponed():  # some of that chatter comes from C++ before any log level is read
             import keras
 
-            keras.ops.zeros(1)  # TensorFlow looks for GPUs, and complains, at the first operation
+            if keras.backend.backend() != "tensorflow":
+                import tensorflow  # noqa: F401  # for its seed Keras imports it later anyway, aloud
+            if not distributed:  # processes join before the first operation
+                keras.ops.zeros(1)  # TensorFlow looks for GPUs, and complains, at the first operation
     except Exception as error:  # a broken installation fails in many ways
         # TensorFlow puts a whole traceback before the reason
         reason = str(error).rsplit("\n\n", 1)[-1].splitlines() or [type(error).__name__]
         hint = "; leave KERAS_BACKEND unset for TensorFlow" if os.environ.get("KERAS_BACKEND") else ""
+        if distributed:
+            hint = "; pip install 'tsformer_nb[jax]' installs JAX"
         raise InputError(f"Keras cannot start: {reason[0]}. Repair its installation{hint}.") from None
 
 # %% ../nbs/library/cli.ipynb #4fa2d981
@@ -471,9 +483,19 @@ def train_command(args: argparse.Namespace) -> dict:
     findings = check_data(in_memory(data), rules=rules)
     if findings := [one for one in findings if one.what not in ("distinct values", "order in the file")]:
         print(report(findings), flush=True)
-    start_keras()
-    from tsformer_nb import runs
+    start_keras(args.distributed)
+    if not args.distributed:
+        return _train(args, data)
+    from tsformer_nb.distributed import joined
 
+    with joined():
+        return _train(args, data)
+
+
+def _train(args: argparse.Namespace, data: Dataset) -> dict:
+    "What `train` does once the data are known, and Keras has started."
+    from tsformer_nb import runs
+    from tsformer_nb.distributed import rank
     from tsformer_nb.fitting import settings_of
 
     settings = _settings_in(args.set)
@@ -488,7 +510,7 @@ def train_command(args: argparse.Namespace) -> dict:
     out = Path(args.out or runs.default_folder(data.name, args.model, args.seed))
     try:
         metrics = runs.train_run(data, args.model, asked, out, overwrite=args.overwrite, resume=args.resume,
-                                 scaling=args.scaling, sizes=sizes, callbacks=callbacks)
+                                 scaling=args.scaling, sizes=sizes, callbacks=callbacks, progress=not rank())
     except BaseException as error:
         unfinished = (out / runs.CHECKPOINT).exists() and not (out / "metrics.json").exists()
         if unfinished and not isinstance(error, InputError):
@@ -496,6 +518,9 @@ def train_command(args: argparse.Namespace) -> dict:
                   file=sys.stderr)
         raise
     print(f"{_fitted(metrics)}\n{_scores(metrics)}")
+    if rank():
+        print(f"process {rank()} has done its part: process 0 saves the run")
+        return {"folder": out, **metrics}
     print(f"saved in {out}: {', '.join(name for name in runs.RUN_FILES if (out / name).exists())}")
     if callbacks and not metrics["epochs"]:
         warnings.warn(f"{metrics['model']} has no epochs, so there is nothing for TensorBoard.", InputWarning,

@@ -23,6 +23,7 @@ import keras
 import numpy as np
 
 from .data import Dataset, dither, dither_level, hold_out, set_aside
+from .distributed import alone, is_joined, together
 from .io.files import InputError, InputWarning
 from .io.on_disk import OnDisk
 from .io.recordings import as_batch, as_series, lengths_of
@@ -56,6 +57,7 @@ class Trained:
     notice = ""  # a message for the user before it is fitted
     shows_attention = False  # whether `attention_weights` is available
     explained_by: tuple[str, ...] = ("occlusion", "gradients")  # methods of `explain`, the usual one first
+    in_steps = True  # whether it is trained in steps, so that several processes can share them
     in_javascript = False  # whether the interactive page can compute it
     shorter = longer = False  # whether it takes series that are shorter, or longer, than those in training
 
@@ -81,8 +83,9 @@ class Trained:
         **options,  # callbacks, checkpoint, progress
     ) -> Fitted:
         "Make a model, and train it."
-        model = cls.for_data(data, recipe.seed, scaling, **(sizes or {}))
-        return fit_by_gradients(model if start is None else model.started_from(start), data, recipe, **options)
+        with together():
+            model = cls.for_data(data, recipe.seed, scaling, **(sizes or {}))
+            return fit_by_gradients(model if start is None else model.started_from(start), data, recipe, **options)
 
     def calibrate(
         self,
@@ -416,6 +419,7 @@ def fit_by_gradients(
     started = time.perf_counter()
     history = train(model, inner, recipe, [*([progress_bar()] if progress else []), *callbacks], checkpoint, weights)
     seconds = checkpoint.seconds if checkpoint else time.perf_counter() - started
+    model = alone(model)
     asked = as_series_model(model)
     found, facts = np.empty((0, data.n_classes)), asked.facts()
     if len(held_out):
@@ -472,6 +476,9 @@ def fit(
 ) -> Fitted:
     "Fit a model to the training part of a data set; raises `InputError` if that is not possible."
     refuse_fork()
+    if is_joined() and (isinstance(model, keras.Model) or model == "auto" or not find_model(model).in_steps):
+        raise InputError("Several processes train one model in steps: choose one by name that is, such as tsformer. "
+                         "Random kernels are fitted in one process, in seconds.")
     recipe = _by_number(recipe, data)
     options: dict = {"callbacks": callbacks, "checkpoint": checkpoint, "progress": progress}
     if sizes:

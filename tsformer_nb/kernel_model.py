@@ -298,6 +298,7 @@ class KernelModel(KernelBase):
 
     explained_by = ("kernels", "occlusion")
     uses = ("dither",)  # of the recipe
+    in_steps = False
 
     @classmethod
     def for_data(cls, data, seed=0, scaling=None, **sizes):

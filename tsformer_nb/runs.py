@@ -30,6 +30,7 @@ import keras
 import numpy as np
 
 from .data import Dataset, load_dataset
+from .distributed import rank
 from .doubt import Doubt, doubt_from_bytes, doubt_to_bytes
 from .evaluation import figures_of, plot_confusion
 from .fitting import Fitted, find_model, fit
@@ -90,6 +91,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         self.seconds = time.perf_counter() - self.started
+        if rank():  # process 0 saves for all
+            return
         atomic_write(self.folder / CHECKPOINT, _packed(self, epoch))
         atomic_write(self.folder / "history.csv", _as_csv(self.history))
 
@@ -226,7 +229,10 @@ def _make_room(out: Path, overwrite: bool, resume: bool) -> None:
 # %% ../nbs/library/runs.ipynb #0b87704c
 @contextmanager
 def _claimed(out: Path, overwrite: bool, resume: bool):
-    "Reserve a folder for one training run."
+    "Reserve a folder for one training run; of several processes, the first does."
+    if rank():
+        yield
+        return
     with ExitStack() as held:
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -399,8 +405,8 @@ def train_run(
             fitted = fit(data, model, recipe, scaling=scaling, callbacks=[*callbacks, interrupt],
                          checkpoint=checkpoint, progress=progress, sizes=sizes)
         figures, matrix = figures_of(fitted, data, scaling)
-        doubt = Doubt.of(data, fitted.held_out, fitted.probabilities)
-        return _save(out, fitted, {**_about(data, fitted), **figures}, matrix, doubt)
+        doubt, metrics = Doubt.of(data, fitted.held_out, fitted.probabilities), {**_about(data, fitted), **figures}
+        return metrics if rank() else _save(out, fitted, metrics, matrix, doubt)
 
 # %% ../nbs/library/runs.ipynb #a77031b0
 def _read_metrics(path: Path) -> dict:

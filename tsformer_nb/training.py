@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from .data import Dataset
+from .distributed import shared
 from .io.files import InputError, InputWarning
 from .io.on_disk import OnDisk
 from .io.recordings import lengths_of
@@ -228,8 +229,8 @@ def train(
     size = max(1, -(-len(data.x_test) // parts))
     if isinstance(data.x_test, OnDisk):
         held_out = InOrder(held_out, size)
-    history = model.fit(batches, validation_data=held_out if len(data.x_test) else None, validation_batch_size=size,
-                        initial_epoch=first_epoch, epochs=config.epochs, verbose=0,
+    history = model.fit(shared(batches), validation_data=held_out if len(data.x_test) else None,
+                        validation_batch_size=size, initial_epoch=first_epoch, epochs=config.epochs, verbose=0,
                         callbacks=[RefuseNaN(), *stopper, *([checkpoint] if checkpoint else []), *callbacks])
     return checkpoint.history if checkpoint else history.history
 
