@@ -155,8 +155,8 @@ def shared(
         return batches
     if batches.size % _group.n_processes:
         fitting = batches.size // _group.n_processes * _group.n_processes or _group.n_processes
-        raise InputError(f"{_group.n_processes} processes cannot share batches of {batches.size} series equally: choose "
-                         f"another size, such as --set batch_size={fitting}, or another number of processes.")
+        raise InputError(f"{_group.n_processes} processes cannot share batches of {batches.size} series equally: "
+                         f"choose another size, such as --set batch_size={fitting}, or another number of processes.")
     return Share(batches, _group.n_processes, _group.rank)
 
 
