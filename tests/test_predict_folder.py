@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ import pytest
 from conftest import ROOT, command
 from tsformer_nb import cli
 from tsformer_nb.data import load_dataset
-from tsformer_nb.io.files import locked
-from tsformer_nb.io.loading import in_parts
+from tsformer_nb.io.files import InputWarning, locked
+from tsformer_nb.io.loading import in_parts, places_for_model, read_for_model
 
 
 def rows(path):
@@ -122,3 +123,18 @@ def test_killed_it_goes_on(days, tmp_path):
     made = [*(tmp_path / "out").rglob("*.csv")]
     assert len(made) == 6 and all(len(rows(path)) == 8 for path in made)
     assert all(path.stat().st_mtime_ns == time_of for path, time_of in first.items())
+
+
+def test_after_resampling_the_rate_of_a_file_no_longer_matters(tmp_path):
+    for name, step in (("slow", .2), ("fast", .1)):
+        lines = [f"{n * step:.1f},{n % 7},{n % 5}" for n in range(round(8 / step))]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["time,ax,ay", *lines]) + "\n")
+    about = {"channels": ["ax", "ay"], "columns": {"time": "time"}}
+    resampled = {**about, "layout": {"resample": .2}}
+    rates = lambda about: [read(path).time_step for path, read in places_for_model(tmp_path, about).items()]
+    assert rates(about) == pytest.approx([.1, .2]) and rates(resampled) == [0, 0]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*a time step takes another time")
+        assert read_for_model(tmp_path, resampled).time_step == 0
+    with pytest.warns(InputWarning, match="takes another time than in the other files"):
+        read_for_model(tmp_path, about)

@@ -397,8 +397,14 @@ def read_for_model(
     column for recordings is one recording; in a folder, each file is read, except those that hold labels.
     """
     path, layout = Path(path), cut_as_trained(layout, about)
-    found = _of_folder(path, places_for_model(path, about, layout)) if path.is_dir() else _one_file(path, about, layout)
-    return replace(found, time_step=0.) if layout.resample else found
+    if path.is_dir():
+        return _of_folder(path, places_for_model(path, about, layout))
+    return _unclocked(lambda one: _one_file(one, about, layout), layout)(path)
+
+
+def _unclocked(read: Callable[[Path], Recordings], layout: Layout) -> Callable[[Path], Recordings]:
+    "What reads a file; after resampling, the time that a step took in the file no longer matters."
+    return (lambda path: replace(read(path), time_step=0.)) if layout.resample else read
 
 
 def cut_as_trained(layout: Layout, about: Mapping[str, Any]) -> Layout:
@@ -420,7 +426,7 @@ def places_for_model(
     if sensors or layout.id == "folder":  # each folder of files is a recording
         layout = replace(layout, id=None)
         return dict.fromkeys([*sensor_folders(path)] or [path],
-                             lambda one: _recording(one, read_sensors(one, layout), named))
+                             _unclocked(lambda one: _recording(one, read_sensors(one, layout), named), layout))
     if found := channel_folders(path, named):
         return dict.fromkeys(found, lambda one: Recordings(one, series_of(one, read_channels(found[one])[0]),
                                                            channels=named))
@@ -433,7 +439,7 @@ def places_for_model(
         names = ", ".join(one.name for one in places if one in aside)
         warnings.warn(f"{path}: {names} describe series, and hold none; left out.", InputWarning, stacklevel=2)
         places = others
-    return dict.fromkeys(places, lambda one: _one_file(one, about, layout))
+    return dict.fromkeys(places, _unclocked(lambda one: _one_file(one, about, layout), layout))
 
 
 def in_parts(
