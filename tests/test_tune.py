@@ -24,8 +24,10 @@ import sys, time
 from tsformer_nb import tune as tuning
 tuning.BEAT, tuning.GONE = 1, 3
 def judge(settings, seed):
-    time.sleep(2 if seed == 2 else .2)  # time to be killed in the middle of a candidate
+    time.sleep(2 if seed == 2 else .2)
     print(sorted(settings.items()), seed, flush=True)
+    if sys.argv[1] == "stays" and seed == 1:
+        sys.stdin.readline()  # nothing comes: it stays in the middle of a candidate until it is killed
     accuracy = settings["rate"] / 10 + settings["blocks"] / 100 + seed / 1000
     return {"accuracy": accuracy, "accuracy_raw": accuracy, "loss": 1., "seconds": .4, "parameters": 1}
 choices = {"rate": [1., 2., 4.], "blocks": [2, 1, 3], "windows": ["125,250", "none"]}
@@ -48,16 +50,17 @@ def study_in(folder, about=1):
 @pytest.mark.slow
 def test_of_two_processes_one_is_killed(tmp_path):
     (tmp_path / "go.py").write_text(PROCESS)
-    start = lambda: subprocess.Popen([sys.executable, "go.py"], cwd=tmp_path, text=True, stdin=subprocess.PIPE,
-                                     stdout=subprocess.PIPE,
-                                     stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    first = start()
+    start = lambda how: subprocess.Popen([sys.executable, "go.py", how], cwd=tmp_path, text=True,
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                         env={**os.environ, "PYTHONPATH": str(ROOT)})
+    first = start("goes on")
     assert first.stdout.readline() == "ready\n"
-    second = start()
+    second = start("stays")
     assert second.stdout.readline() == "ready\n"
-    for process in (first, second):
+    for process in (first, second):  # one after the other: on SQLite two at once may both take the first candidate
         process.stdin.write("go\n")
         process.stdin.flush()
+        assert process.stdout.readline().endswith(" 0\n")
     begun = next(line for line in second.stdout if line.endswith(" 1\n"))  # one split of a candidate is kept
     second.send_signal(signal.SIGKILL)
     assert first.wait(120) == 0 and second.wait(10) == -signal.SIGKILL and begun
