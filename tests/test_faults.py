@@ -381,3 +381,12 @@ def test_weights_depend_on_the_seed_and_the_training_series_alone(tmp_path):
     again = trained(replace(data, x_train=other), checkpoint=CheckpointCallback(tmp_path, {}), progress=True)
     assert all(np.array_equal(one, two) for one, two in zip(first[:-1], again))
     np.testing.assert_allclose(first[-1], again[-1], rtol=1e-5)
+
+
+def test_resume_begins_where_nothing_was_stopped(tmp_path, caplog):
+    "A cluster starts the same command again and again."
+    from tsformer_nb.data import load_dataset
+    from tsformer_nb.runs import train_run
+
+    train_run(load_dataset("sample"), "collapsed", {"epochs": 1}, tmp_path / "run", progress=False, resume=True)
+    assert (tmp_path / "run" / "metrics.json").is_file() and "so the training begins" in caplog.text

@@ -47,7 +47,8 @@ def test_the_book_has_its_chapters():
         "00_does_nothing", "01_data", "02_attention", "03_published", "04_diagnosis", "05_encoder", "06_model",
         "07_training", "08_baseline", "09_results", "10_distance", "11_own_data",
         "12_kernels", "13_kernel_model", "14_ucr_benchmark", "15_pretraining", "16_other_datasets",
-        "17_estimator", "18_web", "19_export", "20_explain", "21_doubt", "22_tune"]
+        "17_estimator", "18_web", "19_export", "20_explain", "21_doubt", "22_tune",
+        "23_past_one_machine"]
     with_forda = {"01_data.ipynb", "03_published.ipynb", "07_training.ipynb", "08_baseline.ipynb"}
     assert {*with_forda, "04_diagnosis.ipynb", "checkup.ipynb"} <= set(WITH_DATA)
     assert {name for name in WITH_DATA if forda_cells(name)} == with_forda

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conftest import ROOT, command, run
+from conftest import ROOT, TORTURE, command, run
 from tsformer_nb import tune as tuning
 from tsformer_nb.data import load_dataset
 from tsformer_nb.io.files import InputError
@@ -48,6 +48,7 @@ def study_in(folder, about=1):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not TORTURE, reason="half a minute: `make torture` does it")
 def test_of_two_processes_one_is_killed(tmp_path):
     (tmp_path / "go.py").write_text(PROCESS)
     start = lambda how: subprocess.Popen([sys.executable, "go.py", how], cwd=tmp_path, text=True,

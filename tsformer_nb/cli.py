@@ -169,7 +169,7 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
                          "reads them")
     command.add_argument("--seed", type=number(0), default=0, metavar="N", help="the same seed repeats a run (0)")
     command.add_argument("--out", metavar="DIR", help="folder for the run (runs/<data>-<model>-<seed>)")
-    command.add_argument("--resume", action="store_true", help="continue a stopped run; repeat its other options")
+    command.add_argument("--resume", action="store_true", help="continue a stopped run, or begin; repeat other options")
     command.add_argument("--overwrite", action="store_true", help="replace the run in the folder")
     command.add_argument("--distributed", action="store_true", help="train together with other processes, on JAX; each "
                          "runs this command, with the variables KERAS_DISTRIBUTION_JOB_ADDRESSES, _NUM_PROCESSES and "

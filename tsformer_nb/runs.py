@@ -153,7 +153,7 @@ def read_checkpoint(
     "Read a checkpoint; nothing is unpickled. Raises `InputError` if there is none, or if it is damaged or too new."
     path = folder / CHECKPOINT
     if not path.is_file():
-        raise InputError(f"{folder} has no checkpoint, so there is nothing to resume: start without --resume.")
+        raise InputError(f"{folder} has no checkpoint, so there is nothing to resume.")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -383,7 +383,7 @@ def train_run(
     out: str | Path | None = None,  # folder for the run; None: `default_folder`
     progress: bool = True,  # show a progress bar on standard error
     overwrite: bool = False,  # replace a run that is in the folder
-    resume: bool = False,  # resume a run that was stopped
+    resume: bool = False,  # resume a run that was stopped, if there is one in the folder
     callbacks: Sequence[keras.callbacks.Callback] = (),  # to be called while it trains
     scaling: str | None = None,  # one of `SCALINGS`; None: chosen from the data
     sizes: Mapping | None = None,  # settings of the model itself, as for `fit`
@@ -400,7 +400,10 @@ def train_run(
     out = Path(out or default_folder(data.name, name, seed))
     with _claimed(out, overwrite, resume):
         same = {"data": data_digest(data), "sizes": dict(sizes) if sizes else None}
-        checkpoint = CheckpointCallback(out, same, resume)
+        stopped = (out / CHECKPOINT).is_file()
+        if resume and not stopped:  # on a cluster the first start and each further one are the same command
+            logger.warning("%s has no checkpoint, so the training begins.", out)
+        checkpoint = CheckpointCallback(out, same, resume and stopped)
         with InterruptCallback() as interrupt:
             fitted = fit(data, model, recipe, scaling=scaling, callbacks=[*callbacks, interrupt],
                          checkpoint=checkpoint, progress=progress, sizes=sizes)

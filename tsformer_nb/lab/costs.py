@@ -7,10 +7,7 @@ __all__ = ['COMPARED', 'SIZES', 'MANY', 'MOST_VALUES', 'end_to_end', 'peak_memor
            'Part', 'in_few', 'parts_of_features', 'best_of', 'roofline']
 
 # %% ../../nbs/lab/costs.ipynb #cost-i1
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,10 +20,9 @@ from ..cli import start_keras
 from ..data import Dataset, load_dataset
 from ..encoder import log_spectrum
 from ..figures import RESULTS
-from ..io.files import InputError
 from ..kernel_model import BATCH, FEW, KernelConfig, KernelModel, kernel_config_for, set_levels
 from ..kernels import TAPS, counts_of, responses_to, tap_places, winners, with_differences
-from .measurements import stamp
+from .measurements import answer_of, in_process, stamp
 from ..sweep import fill_in
 from .ucr_benchmark import fitted_classifier
 
@@ -93,18 +89,9 @@ def measure_costs(
     source: str = "FordA",  # name of the data set that the series are from
 ) -> dict[str, float]:
     "The same in a process of its own, which runs the exported function; raises `InputError` if it fails."
-    script = ("import json; from tsformer_nb.lab.costs import costs_here; "
-              f"print(json.dumps(costs_here({model!r}, {n_series}, {n_timesteps}, {source!r}, {time.time()})))")
-    environment = {"NUMBA_NUM_THREADS": str(os.cpu_count()), **os.environ}  # aeon asks for one for each core there is
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(allowed)[:n_cores])  # a new process starts with the cores of this one
-    try:
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
-    finally:
-        os.sched_setaffinity(0, allowed)
-    if done.returncode:
-        raise InputError(f"{model}, {n_series} series of {n_timesteps} steps: {done.stderr.strip()[-400:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    variables = {"NUMBA_NUM_THREADS": str(os.cpu_count()), **os.environ}  # aeon asks for one for each core there is
+    return answer_of(in_process("tsformer_nb.lab.costs:costs_here", model, n_series, n_timesteps, source, time.time(),
+                                cores=range(n_cores), variables=variables))
 
 # %% ../../nbs/lab/costs.ipynb #cost-all
 SIZES = [(n, steps) for n in (50, 500, 5000) for steps in (150, 500, 2000, 10_000)]  # series, and steps of each
