@@ -89,9 +89,9 @@ def measure_costs(
     source: str = "FordA",  # name of the data set that the series are from
 ) -> dict[str, float]:
     "The same in a process of its own, which runs the exported function; raises `InputError` if it fails."
-    variables = {"NUMBA_NUM_THREADS": str(os.cpu_count()), **os.environ}  # aeon asks for one for each core there is
+    threads = os.environ.get("NUMBA_NUM_THREADS", str(os.cpu_count()))  # aeon asks for one for each core there is
     return answer_of(in_process("tsformer_nb.lab.costs:costs_here", model, n_series, n_timesteps, source, time.time(),
-                                cores=range(n_cores), variables=variables))
+                                cores=range(n_cores), variables={"NUMBA_NUM_THREADS": threads}))
 
 # %% ../../nbs/lab/costs.ipynb #cost-all
 SIZES = [(n, steps) for n in (50, 500, 5000) for steps in (150, 500, 2000, 10_000)]  # series, and steps of each

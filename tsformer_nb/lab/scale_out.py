@@ -23,7 +23,7 @@ from ..distributed import joined
 from ..evaluation import accuracy_and_loss, predict
 from ..figures import RESULTS
 from ..fitting import fit
-from ..io.on_disk import on_disk
+from ..io.on_disk import large_parts
 from .costs import end_to_end, peak_memory
 from .measurements import answer_of, in_process, stamp
 from ..sweep import fill_in
@@ -38,14 +38,14 @@ def write_pieces(
     n_series: int = PIECE,  # in each
     source: str = "FordA",  # name of the data set that the series are from
 ) -> None:
-    "Training series in pieces, and a test part of as many series as a piece, at most 500."
+    "Training series in pieces, and the first 500 test series of their source."
     whole = load_dataset(source)
     for piece in range(number):
         made = end_to_end(n_series, whole.n_timesteps, whole, piece)
         np.save(Path(folder) / f"X_train-{piece:03}.npy", made.x_train)
         np.save(Path(folder) / f"y_train-{piece:03}.npy", made.y_train)
-    test = load_dataset(source)
-    np.save(Path(folder) / "X_test.npy", test.x_test[:500]), np.save(Path(folder) / "y_test.npy", test.y_test[:500])
+    np.save(Path(folder) / "X_test.npy", whole.x_test[:500])
+    np.save(Path(folder) / "y_test.npy", whole.y_test[:500])
 
 
 def memory_here(
@@ -56,11 +56,9 @@ def memory_here(
 ) -> dict:
     "Fit to pieces in this process."
     start_keras()
-    files = lambda what: sorted(Path(folder).glob(f"{what}*.npy"))
-    x: Any = on_disk(files("X_train"))
-    y = np.concatenate([np.load(path) for path in files("y_train")])
-    data = Dataset("pieces", x if where == "disk" else x[:], y, np.load(Path(folder) / "X_test.npy"),
-                   np.load(Path(folder) / "y_test.npy"))
+    parts: Any = large_parts(folder, least=1)
+    (x, y), (x_test, y_test) = parts["train"], parts["test"]
+    data = Dataset("pieces", x if where == "disk" else x[:], y, x_test[:], y_test)
     started = time.perf_counter()
     fitted = fit(data, model, {"epochs": 1, "min_steps": steps} if model == "tsformer" else None)
     seconds = time.perf_counter() - started
@@ -117,11 +115,11 @@ class Clock(keras.callbacks.Callback):
 
 def together_here(
     model: str,  # one of `MODELS`
-    together: int = 1,  # whether the environment says with whom to train
+    together: bool = True,  # with the processes that the environment names
     source: str = "FordA",  # name of the data set that the series are from
 ) -> dict:
     "Train for four epochs in this process, together with others."
-    start_keras(bool(together))
+    start_keras(together)
     n, size, least = (128, 16, 1) if model == "published" else (2000, 64, 80)
     with joined() if together else nullcontext():
         whole, clock = load_dataset(source), Clock()
@@ -144,7 +142,7 @@ def measure_together(
         address = f"127.0.0.1:{free.getsockname()[1]}"
     group = {"KERAS_BACKEND": backend, "KERAS_DISTRIBUTION_JOB_ADDRESSES": address,
              "KERAS_DISTRIBUTION_NUM_PROCESSES": str(n_processes)}
-    processes = [in_process("tsformer_nb.lab.scale_out:together_here", model, int(backend == "jax"),
+    processes = [in_process("tsformer_nb.lab.scale_out:together_here", model, backend == "jax",
                             cores=[rank] if apart else None,
                             variables={**group, "KERAS_DISTRIBUTION_PROCESS_ID": str(rank)})
                  for rank in range(n_processes)]
