@@ -2,7 +2,6 @@
 import csv
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ import time
 import pytest
 
 from conftest import ROOT, TORTURE, command
+from tsformer_nb.io.files import InputError
 
 pytest.importorskip("jax", "0.10")
 TSFORMER = ["tsformer", *(word for size in ("d_model=16", "num_heads=2", "ff_dim=16", "num_blocks=1")
@@ -18,16 +18,14 @@ LAST = 30 + 20  # seconds: the heartbeat, and a few more
 
 
 def start(n_processes, out, *words, model=("collapsed",)):
-    "As many processes, which train together over loopback."
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    there = {**os.environ, "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{port}", "PYTHONPATH": str(ROOT),
-             "KERAS_DISTRIBUTION_NUM_PROCESSES": str(n_processes)}
+    "As many processes, which train together on this machine."
+    from tsformer_nb.distributed import on_this_machine
+
     line = [sys.executable, "-m", "tsformer_nb", "train", "--distributed", "--data", "sample", "--out", str(out),
             "--model", *model, *words]
     return [subprocess.Popen(line, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                             env={**there, "KERAS_DISTRIBUTION_PROCESS_ID": str(rank)}) for rank in range(n_processes)]
+                             env={**os.environ, "PYTHONPATH": str(ROOT), **one.variables()})
+            for one in on_this_machine(n_processes)]
 
 
 def ended(processes, timeout=300):
@@ -97,10 +95,13 @@ def test_two_and_four_processes_train_as_one_does(tmp_path):
     assert all(abs(a - b) < 1e-6 for n in (2, 4) for a, b in zip(found[1], found[n], strict=True))
 
 
-@pytest.mark.slow
-def test_what_cannot_be_shared_is_refused(tmp_path):
-    (kernels,), ((_, told),) = ended(start(1, tmp_path, model=("kernels",)))
-    assert kernels == 2 and told.strip().splitlines()[-1].startswith("tsformer-nb: Several processes train one model")
+@pytest.mark.parametrize("model", ("kernels", "auto"))
+def test_what_cannot_be_shared_is_refused(monkeypatch, model):
+    from tsformer_nb import distributed, fit, load_dataset
+
+    monkeypatch.setattr(distributed, "_group", distributed.on_this_machine(2)[0])
+    with pytest.raises(InputError, match="^Several processes train one model in steps: choose one by name"):
+        fit(load_dataset("sample"), model)
 
 
 def test_without_its_variables_a_process_is_told_what_to_set(tmp_path, monkeypatch):

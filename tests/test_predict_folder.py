@@ -125,6 +125,14 @@ def test_killed_it_goes_on(days, tmp_path):
     assert all(path.stat().st_mtime_ns == time_of for path, time_of in first.items())
 
 
+def test_a_folder_of_sensors_is_as_new_as_the_newest_file_in_it(tmp_path):
+    for name in ("ax", "ay"):
+        (tmp_path / f"{name}.csv").write_text("1\n2\n")
+    later = tmp_path.stat().st_mtime_ns + 10**9
+    os.utime(tmp_path / "ay.csv", ns=(later, later))
+    assert cli._written(tmp_path) == cli._written(tmp_path / "ay.csv") == later
+
+
 def test_after_resampling_the_rate_of_a_file_no_longer_matters(tmp_path):
     for name, step in (("slow", .2), ("fast", .1)):
         lines = [f"{n * step:.1f},{n % 7},{n % 5}" for n in range(round(8 / step))]

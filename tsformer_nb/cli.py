@@ -232,6 +232,7 @@ def _curve_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--test", metavar="FILE", help="the test file, if it is elsewhere; it is not looked at")
     command.add_argument("--model", default="auto", choices=("auto", *MODELS), help="as for `train` (auto)")
     command.add_argument("--splits", type=number(2), default=5, metavar="N", help="how often the curve is measured (5)")
+    _setting_argument(command, "settings of the model, as for `train`: num_blocks=3")
     command.add_argument("--out", metavar="FILE", help="a picture of the curve (.png)")
     _set_arguments(command)
 
@@ -417,13 +418,15 @@ def start_keras(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if distributed:
         os.environ["KERAS_BACKEND"] = "jax"
+        # for its seed alone Keras would import TensorFlow, which takes each process seconds, and 450 MB
+        sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]
     # Keras imports these three, if they are there, for helpers that no command uses: a third of its time
     unused = hidden("sklearn", "matplotlib", "pandas")
     try:
         with unused, silenced(), postponed():  # some of that chatter comes from C++ before any log level is read
             import keras
 
-            if keras.backend.backend() != "tensorflow":
+            if keras.backend.backend() != "tensorflow" and not distributed:
                 import tensorflow  # noqa: F401  # for its seed Keras imports it later anyway, aloud
             if not distributed:  # processes join before the first operation
                 keras.ops.zeros(1)  # TensorFlow looks for GPUs, and complains, at the first operation
@@ -615,7 +618,7 @@ def learning_curve_command(args: argparse.Namespace) -> dict:
     from tsformer_nb.runs import png_of
     from tsformer_nb.tune import last_doubling, learning_curve, plot_learning_curve
 
-    curve = learning_curve(data, args.model, args.splits, progress=True)
+    curve = learning_curve(data, args.model, args.splits, progress=True, settings=_settings_in(args.set))
     print("training series  accuracy on series held out, with noise (± standard deviation over splits)")
     for row in curve:
         print(f"{row['n_series']:15,}  {np.mean(row['accuracies']):.4f} ± {np.std(row['accuracies'], ddof=1):.4f}")
@@ -902,7 +905,7 @@ def _fill_folder(args: argparse.Namespace, about: dict, exported, read: dict, ou
     for half in into.rglob("*.csv.[0-9]*.part.csv"):  # of a killed process
         half.unlink()
     wanted = [place for place, out in outs.items()
-              if not out.exists() or out.stat().st_mtime_ns < place.stat().st_mtime_ns]
+              if not out.exists() or out.stat().st_mtime_ns < _written(place)]
     counts = Counter({"files": len(read), "already there": len(read) - len(wanted)})
     told, faulty = False, []
     if wanted:
@@ -924,6 +927,11 @@ def _fill_folder(args: argparse.Namespace, about: dict, exported, read: dict, ou
         raise InputError(f"{len(faulty)} of {len(read)} files could not be predicted, the first one because "
                          f"{faulty[0]} The others are in {into}; the same command predicts those that are left.")
     return dict(counts)
+
+
+def _written(place: Path) -> int:
+    "When a file was written last, or of a folder what is in it, in nanoseconds."
+    return max(one.stat().st_mtime_ns for one in (place, *place.rglob("*")))
 
 
 def _remember(into: Path, args: argparse.Namespace) -> None:

@@ -34,11 +34,12 @@ class TrainingConfig:
         if self.epochs < 1 or self.batch_size < 1:
             raise InputError(f"epochs={self.epochs}, batch_size={self.batch_size}: both must be at least 1.")
         # written so that NaN is refused as well
-        if not (0 <= self.shift < 1 and self.dither >= 0 and self.weight_decay >= 0
-                and 0 < self.learning_rate < float("inf")):
-            raise InputError(f"shift={self.shift}, dither={self.dither}, weight_decay={self.weight_decay}, "
-                             f"learning_rate={self.learning_rate}: shift is a share below 1, dither and weight_decay "
-                             "are not negative, and the learning rate is above 0.")
+        for name in ("shift", "dither", "warmup", "validation"):
+            if not 0 <= (getattr(self, name) or 0) < 1:
+                raise InputError(f"{name}={getattr(self, name)}: it is a share, from 0 to below 1.")
+        if not (0 <= self.weight_decay and 0 < self.learning_rate < float("inf")):
+            raise InputError(f"weight_decay={self.weight_decay}, learning_rate={self.learning_rate}: the weight decay "
+                             "is not negative, and the learning rate is above 0.")
         if self.class_weight not in (None, "balanced") and not isinstance(self.class_weight, dict):
             raise InputError(f"class_weight={self.class_weight!r}: choose \"balanced\", or give a weight for each "
                              "class.")

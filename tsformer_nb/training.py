@@ -61,7 +61,8 @@ def compile_model(
                   loss="sparse_categorical_crossentropy",
                   metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
                   # XLA, TensorFlow's compiler, fuses many small operations, but needs time: a short training skips it
-                  jit_compile=steps_per_epoch * config.epochs >= 300)
+                  # (JAX has no other way to be quick)
+                  jit_compile=keras.backend.backend() == "jax" or steps_per_epoch * config.epochs >= 300)
     # with its variables built here, the first step creates none, and need not be traced a second time
     model.optimizer.build(model.trainable_variables)
 

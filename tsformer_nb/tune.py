@@ -67,12 +67,14 @@ def learning_curve(
     n_splits: int = 5,
     n_sizes: int = 5,  # each is half of the next; smaller ones than two series a class are left out
     progress: bool = False,  # show a progress bar on standard error
+    settings: Mapping | None = None,  # of the model, by name; those left out are the usual ones
 ) -> list[dict]:  # for each size, in ascending order: n_series, accuracies (one for each split)
     "Accuracy on the same series held out, with noise, after fits to more and more series."
     from tqdm import tqdm
 
     if n_splits < 1 or n_sizes < 2:
         raise InputError(f"n_splits={n_splits}, n_sizes={n_sizes}: a curve takes at least one split and two sizes.")
+    recipe, sizes_of_model = settings_of(model, settings) if settings else ({}, None)
     data = in_memory(data)
     parts = [_parts(data, seed, n_sizes) for seed in range(n_splits)]
     rows: list[dict] = [{"n_series": [], "accuracies": []} for _ in range(min(map(len, parts)))]
@@ -81,7 +83,8 @@ def learning_curve(
                          "four of each class, besides those held out.")
     for seed, sizes in tqdm([*enumerate(parts)], "splits", disable=not progress):
         for row, part in zip(rows, sizes[-len(rows):]):
-            fitted = fit(part, model, {"seed": seed, "validation": 0 if model != "auto" else SHARE})
+            fitted = fit(part, model, {"validation": 0 if model != "auto" else SHARE, **recipe, "seed": seed},
+                         sizes=sizes_of_model)
             noisy = dither(part.x_test, dither_level(part), seed)
             row["accuracies"].append(accuracy_and_loss(predict(fitted.model, noisy), part.y_test)[0])
             row["n_series"].append(len(part.y_train))

@@ -19,6 +19,7 @@ import numpy as np
 from .io.files import InputError, InputWarning
 from .io.recordings import bridge
 from .io.roles import TIMES, seconds_in
+from .io.tables import MISSING
 
 # %% ../nbs/library/watch.ipynb #wa-columns
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _is_number(field: str) -> bool:
 
 def _number(field: str) -> float:
     "A field as a number; NaN where it is empty."
-    if field.lower() in ("", "nan", "na", "null", "none", "-"):
+    if field.lower() in MISSING:
         return np.nan
     try:
         value = float(field)

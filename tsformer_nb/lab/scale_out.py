@@ -7,7 +7,6 @@ __all__ = ['PIECE', 'WANTED', 'write_pieces', 'memory_here', 'one_fit', 'many_he
            'half_here', 'measure_scale_out']
 
 # %% ../../nbs/lab/scale_out.ipynb #so-imports
-import socket
 import tempfile
 import time
 from contextlib import nullcontext
@@ -19,7 +18,7 @@ import numpy as np
 
 from ..cli import start_keras
 from ..data import Dataset, load_dataset
-from ..distributed import joined
+from ..distributed import joined, on_this_machine
 from ..evaluation import accuracy_and_loss, predict
 from ..figures import RESULTS
 from ..fitting import fit
@@ -137,15 +136,10 @@ def measure_together(
     apart: bool = False,  # each has one processor core of its own; otherwise all share what there is
 ) -> dict:  # what process 0 answers
     "The same in as many processes, over loopback."
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    group = {"KERAS_BACKEND": backend, "KERAS_DISTRIBUTION_JOB_ADDRESSES": address,
-             "KERAS_DISTRIBUTION_NUM_PROCESSES": str(n_processes)}
     processes = [in_process("tsformer_nb.lab.scale_out:together_here", model, backend == "jax",
-                            cores=[rank] if apart else None,
-                            variables={**group, "KERAS_DISTRIBUTION_PROCESS_ID": str(rank)})
-                 for rank in range(n_processes)]
+                            cores=[one.rank] if apart else None,
+                            variables={"KERAS_BACKEND": backend, **one.variables()})
+                 for one in on_this_machine(n_processes)]
     return [answer_of(process) for process in processes][0]
 
 # %% ../../nbs/lab/scale_out.ipynb #so-half
