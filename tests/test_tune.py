@@ -162,7 +162,7 @@ def test_the_test_part_is_not_looked_at():
 def test_a_whole_search_of_kernels(tmp_path, monkeypatch):
     monkeypatch.setattr(tuning, "SPLITS", 2)
     options = ["tune", "--data", "sample", "--model", "kernels", "--trials", "2", "--set", "n_filters=16",
-               "n_points=64", "--out", "search"]
+               "n_points=128", "--out", "search"]
     said = command(*options, "--json", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     found = json.loads(said.stdout)
