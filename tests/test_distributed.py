@@ -9,7 +9,6 @@ import time
 import pytest
 
 from conftest import ROOT, TORTURE, command
-from tsformer_nb.io.files import InputError
 
 pytest.importorskip("jax", "0.10")
 TSFORMER = ["tsformer", *(word for size in ("d_model=16", "num_heads=2", "ff_dim=16", "num_blocks=1")
@@ -95,13 +94,10 @@ def test_two_and_four_processes_train_as_one_does(tmp_path):
     assert all(abs(a - b) < 1e-6 for n in (2, 4) for a, b in zip(found[1], found[n], strict=True))
 
 
-@pytest.mark.parametrize("model", ("kernels", "auto"))
-def test_what_cannot_be_shared_is_refused(monkeypatch, model):
-    from tsformer_nb import distributed, fit, load_dataset
-
-    monkeypatch.setattr(distributed, "_group", distributed.on_this_machine(2)[0])
-    with pytest.raises(InputError, match="^Several processes train one model in steps: choose one by name"):
-        fit(load_dataset("sample"), model)
+@pytest.mark.slow
+def test_what_cannot_be_shared_is_refused(tmp_path):
+    (kernels,), ((_, told),) = ended(start(1, tmp_path, model=("kernels",)))
+    assert kernels == 2 and told.strip().splitlines()[-1].startswith("tsformer-nb: Several processes train one model")
 
 
 def test_without_its_variables_a_process_is_told_what_to_set(tmp_path, monkeypatch):

@@ -161,14 +161,14 @@ def test_the_test_part_is_not_looked_at():
 
 def test_a_whole_search_of_kernels(tmp_path, monkeypatch):
     monkeypatch.setattr(tuning, "SPLITS", 2)
-    options = ["tune", "--data", "sample", "--model", "kernels", "--trials", "2", "--set", "n_filters=16",
+    options = ["tune", "--data", "sample", "--model", "kernels", "--trials", "3", "--set", "n_filters=16",
                "n_points=128", "--out", "search"]
     said = command(*options, "--json", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     found = json.loads(said.stdout)
     assert {"study.db", "trials.csv", "tuned.png"} <= {path.name for path in (tmp_path / "search").iterdir()}
     rows = list(csv.DictReader((tmp_path / "search" / "trials.csv").open()))
-    assert [*rows[0]][:4] == ["trial", "state", "accuracy", "accuracies"] and len(rows) == 2 == found["candidates"]
+    assert [*rows[0]][:4] == ["trial", "state", "accuracy", "accuracies"] and len(rows) == 3 == found["candidates"]
     assert "n_filters" not in rows[0] and found["settings"]["n_filters"] == "16"
     words = shlex.split(found["command"])
     assert words[:6] == ["tsformer-nb", "train", "--data", "sample", "--model", "kernels"] and "--set" in words

@@ -502,7 +502,7 @@ def _train(args: argparse.Namespace, data: Dataset) -> dict:
     from tsformer_nb.fitting import settings_of
 
     settings = _settings_in(args.set)
-    further, sizes = settings_of(args.model, settings) if settings else ({}, None)
+    further, sizes = settings_of(args.model, settings)
     asked = {"seed": args.seed, "epochs": args.epochs, "validation": args.validation,
              "class_weight": args.class_weight, "dither": args.dither}
     asked = {name: value for name, value in asked.items() if value is not None}

@@ -60,7 +60,7 @@ class Group(NamedTuple):
 
 
 def on_this_machine(
-    n_processes: int,
+    n_processes: int,  # that train together
 ) -> list[Group]:  # for each process, its own
     "A group whose processes all run here, and reach each other by a port that is free."
     with socket.socket() as free:

@@ -184,7 +184,7 @@ class SeriesClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         # with a source, for `arranged` has said all about the axes
         data = Dataset("X", x, numbers, source="X", groups=groups, weights=weights)
         run, settings = getattr(self, "warm_start_from", None), getattr(self, "settings", None) or {}
-        recipe, sizes = settings_of(self.model, settings) if settings else ({}, None)
+        recipe, sizes = settings_of(self.model, settings)
         fitted = fit(data, self.model, recipe | self._recipe(), scaling=self.scaling,
                      start=None if run is None else begun(run), callbacks=getattr(self, "callbacks", None) or (),
                      progress=self.verbose, sizes=sizes)

@@ -329,9 +329,11 @@ OF_DATA = ("n_timesteps", "n_classes", "n_channels", "mean", "std", "scaling", "
 
 def settings_of(
     model: Any,  # a name, or a class
-    settings: Mapping[str, Any],  # by name; texts, as they come from a command line, become values
+    settings: Mapping[str, Any] | None,  # by name; texts, as they come from a command line, become values
 ) -> tuple[dict, dict]:  # changes to the recipe, and settings of the model itself
     "Sort settings by where they belong; raises `InputError` for an unknown name, or a value of another kind."
+    if settings is None or settings == {}:
+        return {}, {}
     if model == "auto" or isinstance(model, keras.Model):
         raise InputError("Settings belong to one model: choose it by name, with --model or model=.")
     if not isinstance(settings, Mapping):

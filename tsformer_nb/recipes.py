@@ -35,8 +35,9 @@ class TrainingConfig:
             raise InputError(f"epochs={self.epochs}, batch_size={self.batch_size}: both must be at least 1.")
         # written so that NaN is refused as well
         for name in ("shift", "dither", "warmup", "validation"):
-            if not 0 <= (getattr(self, name) or 0) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: it is a share, from 0 to below 1.")
+            value = getattr(self, name)  # of warmup, None means a constant rate
+            if not 0 <= (value or 0) < 1:
+                raise InputError(f"{name}={value}: it is a share, from 0 to below 1.")
         if not (0 <= self.weight_decay and 0 < self.learning_rate < float("inf")):
             raise InputError(f"weight_decay={self.weight_decay}, learning_rate={self.learning_rate}: the weight decay "
                              "is not negative, and the learning rate is above 0.")

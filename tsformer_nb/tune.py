@@ -47,7 +47,7 @@ def judge(
     inner, held_out = hold_out(data, SHARE, seed)
     if not len(held_out):
         raise InputError(f"{data.name}: no series can be held out, so nothing can be compared.")
-    recipe, sizes = settings_of(model, settings) if settings else ({}, None)
+    recipe, sizes = settings_of(model, settings)
     started = time.perf_counter()
     with InterruptCallback() as interrupt:
         fitted = fit(inner, model, {**recipe, "seed": seed, "validation": 0, "class_weight": class_weight},
@@ -74,17 +74,17 @@ def learning_curve(
 
     if n_splits < 1 or n_sizes < 2:
         raise InputError(f"n_splits={n_splits}, n_sizes={n_sizes}: a curve takes at least one split and two sizes.")
-    recipe, sizes_of_model = settings_of(model, settings) if settings else ({}, None)
+    recipe, sizes = settings_of(model, settings)
     data = in_memory(data)
     parts = [_parts(data, seed, n_sizes) for seed in range(n_splits)]
     rows: list[dict] = [{"n_series": [], "accuracies": []} for _ in range(min(map(len, parts)))]
     if len(rows) < 2:
         raise InputError(f"{data.name}: {len(data.y_train)} training series are too few for a learning curve: it takes "
                          "four of each class, besides those held out.")
-    for seed, sizes in tqdm([*enumerate(parts)], "splits", disable=not progress):
-        for row, part in zip(rows, sizes[-len(rows):]):
+    for seed, of_seed in tqdm([*enumerate(parts)], "splits", disable=not progress):
+        for row, part in zip(rows, of_seed[-len(rows):]):
             fitted = fit(part, model, {"validation": 0 if model != "auto" else SHARE, **recipe, "seed": seed},
-                         sizes=sizes_of_model)
+                         sizes=sizes)
             noisy = dither(part.x_test, dither_level(part), seed)
             row["accuracies"].append(accuracy_and_loss(predict(fitted.model, noisy), part.y_test)[0])
             row["n_series"].append(len(part.y_train))
