@@ -152,6 +152,19 @@ def test_keras_starts_without_what_no_command_uses():
     assert "this" not in sys.modules and "json" in sys.modules
 
 
+@pytest.mark.parametrize(("variable", "file", "asks"), [
+    ("jax", None, True), ("tensorflow", '{"backend": "jax"}', False), ("", '{"backend": "jax"}', True),
+    ("", '{"backend": "tensorflow"}', False), ("", None, False)])
+def test_tensorflow_starts_without_jax_unless_it_is_asked_for(tmp_path, monkeypatch, variable, file, asks):
+    from tsformer_nb.cli import _asks_for_jax
+
+    monkeypatch.setenv("KERAS_BACKEND", variable)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    if file:
+        (tmp_path / "keras.json").write_text(file)
+    assert _asks_for_jax() == asks
+
+
 def test_a_terminal_gets_status_2_and_no_traceback(tmp_path):
     result = tsformer_nb("evaluate", "nowhere", cwd=tmp_path)
     assert result.returncode == 2 and "not a finished run" in result.stderr and "Traceback" not in result.stderr

@@ -411,6 +411,14 @@ def hidden(*names: str):
             del sys.modules[name]
 
 
+def _asks_for_jax() -> bool:
+    "Whether Keras will use JAX: TensorFlow imports it, too."
+    asked, config = os.environ.get("KERAS_BACKEND"), Path(os.environ.get("KERAS_HOME") or "~/.keras", "keras.json")
+    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home
+        asked = asked or config.expanduser().read_text(encoding="utf-8", errors="replace")
+    return "jax" in (asked or "")
+
+
 def start_keras(
     distributed: bool = False,  # on JAX, ready to join other processes
 ) -> None:
@@ -420,8 +428,8 @@ def start_keras(
         os.environ["KERAS_BACKEND"] = "jax"
         # for its seed alone Keras would import TensorFlow, which takes each process seconds, and 450 MB
         sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]
-    # Keras imports these three, if they are there, for helpers that no command uses: a third of its time
-    unused = hidden("sklearn", "matplotlib", "pandas")
+    # imported, where they are there, for helpers that no command uses: half of the time
+    unused = hidden("sklearn", "matplotlib", "pandas", *([] if _asks_for_jax() else ["jax"]))
     try:
         with unused, silenced(), postponed():  # some of that chatter comes from C++ before any log level is read
             import keras
