@@ -48,14 +48,15 @@ from tsformer_nb.sweep import fill_in
 def fit(data, seed):
     import os
     import numpy as np
-    from sklearn.linear_model import RidgeClassifier
     from tsformer_nb.data import load_dataset
     whole = load_dataset(data)
     open(f"{sys.argv[1]}.{os.getpid()}.{seed}", "w").close()
     time.sleep(.5)
     rows = np.random.default_rng(seed).permutation(64)[:32]
-    model = RidgeClassifier(1 + seed).fit(whole.x_train[rows, :, 0], whole.y_train[rows])
-    return {"data": data, "seed": seed, "accuracy": model.score(whole.x_test[:, :, 0], whole.y_test)}
+    x, y = whole.x_train[rows, :, 0], whole.y_train[rows]
+    weights = x.T @ np.linalg.solve(x @ x.T + (1 + seed) * np.eye(32), 2. * y - 1)  # a ridge
+    found = whole.x_test[:, :, 0] @ weights > 0
+    return {"data": data, "seed": seed, "accuracy": float((found == whole.y_test).mean())}
 
 if __name__ == "__main__":
     wanted = [{"data": "sample", "seed": seed} for seed in range(12)]
