@@ -32,9 +32,9 @@ def stretched(
 
 # %% ../nbs/chapters/12_kernels.ipynb #28414fcb
 def _at(x, places):  # (batch, n, n_channels), (batch, n_points) -> (batch, n_points, n_channels)
-    "The values at integer places."
-    places = ops.cast(places, "int32")[:, :, None]
-    return ops.take_along_axis(x, ops.repeat(places, x.shape[2], axis=2), axis=1)
+    "The values at integer places: in one row of all series, which is quicker than series by series."
+    first = x.shape[1] * ops.arange(ops.shape(x)[0], dtype="int32")[:, None]      # (batch, 1) where each begins
+    return ops.take(ops.reshape(x, (-1, x.shape[2])), first + ops.cast(places, "int32"), axis=0)
 
 
 def _between(x, n_steps, n_points):
