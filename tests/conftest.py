@@ -42,13 +42,8 @@ def set_environment():
         for settings in (yours / ".pip" / "pip.conf", yours / ".config" / "pip" / "pip.conf"):
             if settings.is_file():
                 kept.setdefault("PIP_CONFIG_FILE", str(settings))
-    # what one process has compiled, the others of this run need not: pytest's first process names the place to all
-    compiled = Path(kept.setdefault("PYTEST_COMPILED", str(home / "compiled")))
-    compiled.mkdir(exist_ok=True)
     os.environ.clear()
-    os.environ |= kept | {"HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC", "TF_CPP_MIN_LOG_LEVEL": "3",
-                          "TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={compiled}",
-                          "JAX_COMPILATION_CACHE_DIR": str(compiled / "jax")}
+    os.environ |= kept | {"HOME": str(home), "LANG": "C.UTF-8", "TZ": "UTC", "TF_CPP_MIN_LOG_LEVEL": "3"}
     time.tzset()
     os.umask(0o022)
     with contextlib.suppress(ValueError):  # not the main thread

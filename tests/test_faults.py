@@ -340,8 +340,7 @@ def test_another_processor_gives_the_same_model_up_to_rounding(tmp_path):
     paths = [tmp_path / f"{n}.npy" for n in range(len(OTHERS))]
     training = ("10", "30", "2")  # epochs, their steps, blocks: from 300 steps on, XLA compiles
     children = [subprocess.Popen([sys.executable, "-c", ON_ANOTHER, path, *training], stderr=subprocess.PIPE, text=True,
-                                 env={**os.environ, "TF_XLA_FLAGS": "", **environment})  # each compiles for itself
-                for path, environment in zip(paths, OTHERS)]
+                                 env={**os.environ, **environment}) for path, environment in zip(paths, OTHERS)]
     for child in children:
         _, told = child.communicate(timeout=600)
         assert child.returncode == 0, told
