@@ -428,7 +428,7 @@ def start_keras(
         os.environ["KERAS_BACKEND"] = "jax"
         # for its seed alone Keras would import TensorFlow, which takes each process seconds, and 450 MB
         sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]
-    # imported, where they are there, for helpers that no command uses: half of the time
+    # imported, where they are there, for helpers that no command uses: two fifths of the time
     unused = hidden("sklearn", "matplotlib", "pandas", *([] if _asks_for_jax() else ["jax"]))
     try:
         with unused, silenced(), postponed():  # some of that chatter comes from C++ before any log level is read
