@@ -412,7 +412,7 @@ def hidden(*names: str):
 
 
 def _asks_for_jax() -> bool:
-    "Whether Keras will use JAX: TensorFlow imports it, too."
+    "Whether Keras will use JAX, by the variable or its own settings; where not, it need not be imported."
     asked, config = os.environ.get("KERAS_BACKEND"), Path(os.environ.get("KERAS_HOME") or "~/.keras", "keras.json")
     with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home
         asked = asked or config.expanduser().read_text(encoding="utf-8", errors="replace")

@@ -221,9 +221,6 @@ def encoded(
     progress: bool = False,  # show a progress bar on standard error
 ) -> np.ndarray:  # (n_series, n_features)
     "The features of any number of series."
-    if x.shape[1] > encoder.config.n_timesteps and encoder.config.unequal:  # it can take longer series
-        x = shortened(x, encoder.config.n_timesteps)
-    x = np.pad(x, ((0, 0), (0, max(0, encoder.config.n_timesteps - x.shape[1])), (0, 0)), constant_values=np.nan)
     known = {unit: [ops.convert_to_numpy(one) for one in layer.known] for unit, layer in encoder.patterns.items()}
 
     def features(unit, view):  # (n, n_points, n_channels) -> (n, n_features)
@@ -231,10 +228,15 @@ def encoded(
         program = compiled(config.n_parts, config.n_rivals, view.shape[1:], *(one.shape for one in inputs))
         return in_batches(lambda part: program.predict_on_batch([part, *inputs]), view, cores())
 
-    found = []
+    found, n_timesteps = [], encoder.config.n_timesteps
     with many_models():
         for start in tqdm(range(0, len(x), 256), "features", disable=not progress):
-            views = encoder.views(x[start:start + 256])  # for each unit (256, n_points, n_channels)
+            part = x[start:start + 256]
+            if part.shape[1] > n_timesteps and encoder.config.unequal:  # it can take longer series
+                part = shortened(part, n_timesteps)
+            missing = max(0, n_timesteps - part.shape[1])
+            part = np.pad(part, ((0, 0), (0, missing), (0, 0)), constant_values=np.nan)
+            views = encoder.views(part)  # for each unit (256, n_points, n_channels)
             found.append(np.concatenate([features(unit, view) for unit, view in views.items()], axis=1))
     return np.concatenate(found)
 
